@@ -1,0 +1,45 @@
+{# Where each model stands, and what each run of it cost. Both are about models, so every role may read them. #}
+{% macro create_bookkeeping() %}
+{#- A lock and not only `if not exists`: two first runs at once would both try. -#}
+select pg_advisory_xact_lock(hashtextextended('outlay.bookkeeping', 0));
+create table if not exists gold.progress (
+    model     text        primary key,
+    batch_id  bigint      not null, -- every silver batch of its topics up to this one is in the model
+    version   text        not null, -- checksum of the code and the seeds that it was built from
+    built_at  timestamptz not null
+);
+create table if not exists gold.model_runs (
+    invocation_id text        not null,
+    model         text        not null,
+    since         bigint      not null, -- batches above this one
+    upto          bigint      not null, -- and not above this one were applied
+    full_refresh  boolean     not null,
+    rows_read     bigint      not null,
+    rows_written  bigint      not null,
+    finished_at   timestamptz not null,
+    primary key (invocation_id, model)
+);
+grant select on gold.progress, gold.model_runs to outlay_app, outlay_pipeline;
+{% endmacro %}
+
+{% macro record_run(model_name, since, upto, full_refresh, rows_read, rows_written) %}
+insert into gold.model_runs
+values ('{{ invocation_id }}', '{{ model_name }}', {{ since }}, {{ upto }}, {{ full_refresh }}, {{ rows_read }}, {{ rows_written }}, clock_timestamp())
+on conflict (invocation_id, model) do update
+set since = least(model_runs.since, excluded.since), upto = excluded.upto, full_refresh = model_runs.full_refresh or excluded.full_refresh,
+    rows_read = model_runs.rows_read + excluded.rows_read, rows_written = model_runs.rows_written + excluded.rows_written,
+    finished_at = excluded.finished_at
+{% endmacro %}
+
+{# SQL of a query for (rows_read, rows_written) of the current transaction so far, as PostgreSQL counted them.
+
+   Rows read are those fetched from the project's own tables, by scan or by index; rows written are inserted, updated or
+   deleted. Not counted: temporary tables (a step's own intermediate result), the two tables above, and silver.batches (a list of
+   batches, of which the newest is looked up). #}
+{% macro rows_of_this_transaction() %}
+select coalesce(sum(seq_tup_read + coalesce(idx_tup_fetch, 0)), 0)::bigint as rows_read,
+       coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint as rows_written
+from pg_stat_xact_user_tables
+where schemaname !~ '^pg_temp'
+  and (schemaname, relname) not in (('gold', 'progress'), ('gold', 'model_runs'), ('silver', 'batches'))
+{% endmacro %}

@@ -1,0 +1,141 @@
+{# A table that follows silver's batches: a run applies the batches it has not seen, and touches only the keys in them.
+
+   config
+     topics       the topics whose batches it follows; none for a table made of seeds alone
+     touched      the model that names, with a batch_id, the keys that a batch touches
+     replace_by   the columns of those keys: their rows are deleted and the model's rows inserted
+     partition_by a date column: monthly range partitions
+     indexes      as in dbt
+
+   Everything happens in one transaction, under a lock of the model's own: a build that fails leaves the model as it was, and the
+   next one catches up; builds at the same time take turns, model by model, and the later finds nothing left to do. The table is
+   made anew when it is missing, for --full-refresh, and when its code, its seeds or the code of a model it reads has changed. #}
+{% materialization incremental, adapter='postgres' %}
+    {%- set target_relation = this.incorporate(type='table') -%}
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {{ take_turn() }}
+    {%- set run = batches_to_apply() -%}
+    {% if run.since == run.upto and not run.full_refresh %}
+        {% do store_raw_result(name='main', message='UP TO DATE', code='UP TO DATE', rows_affected='0') %}
+        {% do run_query(record_run(model.name, run.since, run.upto, false, 0, 0)) %}
+    {% else %}
+        {% do run_query(
+            "set local work_mem = '128MB'; select set_config('outlay.since', '" ~ run.since ~ "', true), "
+            ~ "set_config('outlay.upto', '" ~ run.upto ~ "', true)"
+        ) %}
+        {{ run_hooks(pre_hooks, inside_transaction=True) }}
+        {% do apply_batches(target_relation, run, sql) %}
+        {{ run_hooks(post_hooks, inside_transaction=True) }}
+    {% endif %}
+    {{ adapter.commit() }}
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
+    {{ return({'relations': [target_relation]}) }}
+{% endmaterialization %}
+
+{# {since, upto, version, full_refresh} of this run. Upstream models bound `upto`, so that none is read ahead of itself. #}
+{% macro batches_to_apply() %}
+    {%- set parents = [] -%}
+    {%- set seeds = [] -%}
+    {%- for id in ancestors(model.depends_on.nodes) -%}
+        {%- set node = graph.nodes[id] -%}
+        {%- if node.resource_type == 'seed' -%} {%- do seeds.append(node.checksum.checksum) -%}
+        {%- elif node.config.materialized == 'incremental' -%} {%- do parents.append(node) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- set topics = config.get('topics', []) -%}
+    {%- set query %}
+        select to_regclass('{{ this }}') is not null and p.model is not null as is_built, p.batch_id, p.version,
+               {% if topics -%}
+               least(
+                   coalesce((select max(batch_id) from {{ source('silver', 'batches') }} where topic in ('{{ topics | join("', '") }}')), 0),
+                   (select min(batch_id) from gold.progress where model in (''
+                   {%- for node in parents if node.config.get('topics') %}, '{{ node.name }}'{% endfor %}))
+               )
+               {%- else %} 0 {%- endif %} as upto,
+               (select coalesce(string_agg(version, ' ' order by model), '') from gold.progress where model in (''
+               {%- for node in parents %}, '{{ node.name }}'{% endfor %})) as parents
+        from (select '{{ model.name }}' as name) as own
+        left join gold.progress as p on p.model = own.name
+    {%- endset -%}
+    {%- set row = run_query(query)[0] -%}
+    {%- set version = local_md5(
+        sql ~ get_table_columns_and_constraints() ~ tojson(config.get('indexes', [])) ~ config.get('partition_by')
+        ~ seeds | sort | join(' ') ~ row['parents']
+    ) -%}
+    {%- set full = should_full_refresh() or not row['is_built'] or row['version'] != version or row['batch_id'] > row['upto']
+        or (row['batch_id'] == 0 and row['upto'] > 0) -%} {#- the first batches of all: nothing was built from any yet -#}
+    {{ return({'since': 0 if full else row['batch_id'] | int, 'upto': row['upto'] | int, 'version': version, 'full_refresh': full}) }}
+{% endmacro %}
+
+{# The seeds and tables that the nodes are made of, looked for through views. #}
+{% macro ancestors(ids) %}
+    {%- set found = [] -%}
+    {%- for id in ids if id in graph.nodes -%}
+        {%- if graph.nodes[id].resource_type == 'model' and graph.nodes[id].config.materialized == 'view' -%}
+            {%- do found.extend(ancestors(graph.nodes[id].depends_on.nodes)) -%}
+        {%- else -%}
+            {%- do found.append(id) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(found | unique | list) }}
+{% endmacro %}
+
+{% macro apply_batches(target_relation, run, sql) %}
+    {%- set columns = model.columns.keys() | list -%}
+    {%- set column_list = adapter.dispatch('get_column_names', 'dbt')() -%}
+    {%- set rows = model.name ~ '__rows' -%}
+    {%- set into = make_intermediate_relation(target_relation) if run.full_refresh else target_relation -%}
+    {%- set partition_by = config.get('partition_by') -%}
+    {{ get_assert_columns_equivalent(sql) }}
+    {% do run_query("create temporary table " ~ rows ~ " on commit drop as (" ~ sql ~ "); analyze " ~ rows) %}
+    {% if run.full_refresh %}
+        {% do run_query(
+            "drop table if exists " ~ into ~ "; create table " ~ into ~ get_table_columns_and_constraints()
+            ~ (" partition by range (" ~ partition_by ~ ")" if partition_by else "")
+        ) %}
+    {% else %}
+        {% do run_query(delete_touched(target_relation)) %}
+    {% endif %}
+    {% if partition_by %} {% do create_partitions(into, rows, partition_by) %} {% endif %}
+    {% call statement('main') %}
+        insert into {{ into }} ({{ column_list }}) select {{ column_list }} from {{ rows }}
+    {% endcall %}
+    {% if run.full_refresh %}
+        {% do create_indexes(into) %}
+        {% do run_query(swap_in(into, target_relation)) %}
+        {% do run_query(grant_to_app(target_relation)) if target_relation.schema != 'intermediate' %}
+    {% endif %}
+    {%- set counted = run_query(rows_of_this_transaction())[0] -%}
+    {% if counted['rows_written'] > 1000 %} {% do run_query("analyze " ~ target_relation) %} {% endif %}
+    {% do run_query(record_run(model.name, run.since, run.upto, run.full_refresh, counted['rows_read'], counted['rows_written'])) %}
+    {% do run_query(
+        "insert into gold.progress values ('" ~ model.name ~ "', " ~ run.upto ~ ", '" ~ run.version ~ "', clock_timestamp()) "
+        ~ "on conflict (model) do update set batch_id = excluded.batch_id, version = excluded.version, built_at = excluded.built_at"
+    ) %}
+{% endmacro %}
+
+{% macro delete_touched(target_relation) %}
+    {%- set keys = config.require('replace_by') -%}
+    delete from {{ target_relation }} as old using ({{ touched(ref(config.require('touched')), keys) }}) as touched
+    where {% for key in keys %}old.{{ key }} = touched.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
+{% endmacro %}
+
+{# Put the new table, its partitions, indexes and constraints in the place and under the names of the old. #}
+{% macro swap_in(new, target_relation) %}
+drop table if exists {{ target_relation }} cascade;
+do $$
+declare renaming record;
+begin
+    for renaming in
+        select relation.oid::regclass::text as name, relation.relname, relation.relkind
+        from pg_class as relation
+        where relation.relnamespace = '{{ target_relation.schema }}'::regnamespace
+          and relation.relname like '{{ new.identifier | replace("_", "\\_") }}%' and relation.relkind in ('r', 'p', 'i', 'I')
+    loop
+        execute format(
+            'alter %s %s rename to %I', case when renaming.relkind in ('i', 'I') then 'index' else 'table' end, renaming.name,
+            replace(renaming.relname, '{{ new.identifier }}', '{{ target_relation.identifier }}')
+        );
+    end loop;
+end $$;
+{% endmacro %}

@@ -1,0 +1,46 @@
+{{ config(topics=['user'], touched='int_accounts_touched', replace_by=['workspace_id', 'account_id']) }}
+
+with touched as (
+    {{ touched(ref('int_accounts_touched'), ['workspace_id', 'account_id']) }}
+),
+
+events as (
+    select e.*
+    from {{ ref('stg_user_events') }} as e
+    inner join touched on touched.workspace_id = e.workspace_id and touched.account_id = e.entity_id
+    where e.entity = 'account' and e.batch_id <= {{ upto() }}
+),
+
+decided as (
+    {{ decide('events', ['workspace_id', 'entity_id']) }}
+),
+
+versions as (
+    select
+        *,
+        -- The first version holds for all that was before it: history is imported into accounts made later. A later version never
+        -- begins before an earlier one, whatever its writer's clock said.
+        case
+            when row_number() over account = 1 then timestamptz '1900-01-01 00:00:00+00'
+            else max(occurred_at) over account
+        end as valid_from,
+        lead(version) over account is null as is_current
+    from decided
+    where decision = 'accepted'
+    window account as (partition by workspace_id, entity_id order by version)
+)
+
+select
+    workspace_id,
+    entity_id as account_id,
+    version,
+    state -> 'account' ->> 'name' as name,
+    coalesce(state -> 'account' ->> 'type', 'unknown') as type,
+    state -> 'account' ->> 'currency' as currency,
+    state -> 'account' ->> 'institution' as institution,
+    (state -> 'account' ->> 'owner_id')::uuid as owner_id,
+    operation = 'deleted' as is_deleted,
+    valid_from,
+    lead(valid_from) over (partition by workspace_id, entity_id order by version) as valid_to,
+    is_current
+from versions

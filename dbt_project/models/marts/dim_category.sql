@@ -1,0 +1,76 @@
+{{ config(
+    topics=['user'], touched='int_categories_touched', replace_by=['workspace_id'], shared_rows=true
+) }}
+
+{% set shared = "'00000000-0000-0000-0000-000000000000'::uuid" %}
+
+with recursive touched as (
+    {{ touched(ref('int_categories_touched'), ['workspace_id']) }}
+),
+
+seeds as (
+    select {{ shared }} as workspace_id, category_id, parent_id, name, kind, position from {{ ref('categories') }}
+),
+
+own_states as (
+    select e.workspace_id, e.state -> 'category' as category
+    from {{ ref('int_entities_current') }} as e
+    inner join touched on touched.workspace_id = e.workspace_id
+    where e.entity = 'category' and not e.is_deleted
+),
+
+-- A workspace's own category, or its change to a seed's: what it leaves open stays the seed's.
+own as (
+    select distinct on (own_states.workspace_id, category ->> 'category_id')
+        own_states.workspace_id,
+        category ->> 'category_id' as category_id,
+        coalesce(category ->> 'parent_id', seeds.parent_id) as parent_id,
+        coalesce(category ->> 'name', seeds.name, category ->> 'category_id') as name,
+        seeds.kind,
+        coalesce(seeds.position, 1000000) as position
+    from own_states
+    left join seeds on seeds.category_id = category ->> 'category_id'
+    where category ->> 'category_id' is not null
+    order by own_states.workspace_id, category ->> 'category_id', category ->> 'name'
+),
+
+known as (
+    select * from seeds
+    union all
+    select * from own
+),
+
+-- From each category up to its root; a circle ends where it closes.
+walk as (
+    select workspace_id, category_id, parent_id as next_id, kind, array[name] as names, array[category_id] as ids from known
+    union all
+    select walk.workspace_id, walk.category_id, parent.parent_id, coalesce(walk.kind, parent.kind), parent.name || walk.names,
+           parent.category_id || walk.ids
+    from walk
+    cross join lateral (
+        select * from known
+        where known.category_id = walk.next_id and known.workspace_id in (walk.workspace_id, {{ shared }})
+        order by known.workspace_id = {{ shared }} limit 1
+    ) as parent
+    where not parent.category_id = any(walk.ids)
+),
+
+rooted as (
+    select distinct on (workspace_id, category_id) * from walk
+    order by workspace_id, category_id, cardinality(ids) desc
+)
+
+select
+    known.workspace_id,
+    known.category_id,
+    known.parent_id,
+    known.name,
+    coalesce(rooted.kind, 'spending') as kind,
+    rooted.ids[1] as root_id,
+    cardinality(rooted.ids) as level,
+    array_to_string(rooted.names, ' › ') as path,
+    known.position::int as position
+from known
+inner join rooted using (workspace_id, category_id)
+-- The shared rows are written when the table is made, and it is made anew when the seeds change.
+where known.workspace_id <> {{ shared }} or {{ since() }} = 0

@@ -1,0 +1,21 @@
+"""What can stop a landing or the reading of what landed. Each message is one line that says what to do."""
+
+
+class LandingError(RuntimeError):
+    """A landing cannot go on; nothing is lost, for offsets move only with complete files."""
+
+
+class LogUnavailable(LandingError):
+    """Kafka does not answer. Transient: the next landing continues where this one stood."""
+
+
+class Fenced(LandingError):
+    """Another landing moved the offsets meanwhile. Transient: its files hold the events."""
+
+
+class OffsetsGone(LandingError):
+    """Kafka no longer holds events that were not landed yet."""
+
+
+class CorruptedFile(LandingError):
+    """A bronze file is missing, or its bytes are not those that the manifest vouches for."""

@@ -1,0 +1,52 @@
+"""Numbered migrations of the `live`, `bronze` and `silver` schemas, applied with Alembic.
+
+Each revision is a Python file beside an SQL file of the same name; the SQL is the migration.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command, op
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import NullPool
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+_LOCK = 0x6F75746C6179  # "outlay": two starts at once apply each migration once
+
+
+def upgrade(dsn: str) -> tuple[str | None, str]:
+    """Bring the database at `dsn` (as its owner) to the newest revision; returns the revisions before and after."""
+    engine = create_engine(make_url(dsn).set(drivername="postgresql+psycopg"), poolclass=NullPool)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.connect() as connection:
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
+        connection.commit()
+        context = MigrationContext.configure(
+            connection, opts={"version_table": "schema_version", "version_table_schema": "public"}
+        )
+        before = context.get_current_revision()
+        connection.commit()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.commit()
+        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})
+        connection.commit()
+    head = ScriptDirectory.from_config(config).get_current_head()
+    if head is None:
+        raise RuntimeError(f"no migration in {MIGRATIONS}")
+    return before, head
+
+
+def run_sql_beside(file: str) -> None:
+    """Execute the SQL file that stands beside a revision's Python file, in the revision's transaction.
+
+    It goes to the driver as it is: SQLAlchemy would take a `%` in it for a parameter.
+    """
+    with op.get_bind().connection.cursor() as cursor:
+        cursor.execute(Path(file).with_suffix(".sql").read_text())

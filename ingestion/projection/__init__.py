@@ -1,0 +1,25 @@
+"""Kafka to the live view in PostgreSQL.
+
+One poll is one transaction: events, decisions, current state and offsets are committed together, so that each event
+counts exactly once whatever dies in between.
+"""
+
+from ingestion.projection.errors import (
+    Fenced,
+    LogTruncated,
+    OffsetsRewound,
+    PartitionsAdded,
+    ProjectionError,
+    TopicReplaced,
+)
+from ingestion.projection.loop import run
+
+__all__ = [
+    "Fenced",
+    "LogTruncated",
+    "OffsetsRewound",
+    "PartitionsAdded",
+    "ProjectionError",
+    "TopicReplaced",
+    "run",
+]

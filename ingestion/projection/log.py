@@ -1,0 +1,124 @@
+"""The projector's side of Kafka: which topics there are, and the next batch of messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from ingestion.contracts import TOPICS
+from ingestion.producer import KAFKA_LOG
+from ingestion.projection.errors import LogTruncated, TopicMissing
+
+MAX_BATCH = 5_000
+_BUSY = 50  # messages in the last batch; a batch costs as much as about as many, so that waiting for more saves work
+_IDLE, _FILL = 0.2, 0.05  # seconds to wait for a first message, and for a fuller batch when busy
+_ANSWER = 10  # seconds for Kafka to describe its topics
+
+
+class Topic(NamedTuple):
+    topic_id: str
+    partitions: int
+
+
+class Partition(NamedTuple):
+    topic: str
+    partition: int
+
+
+@dataclass
+class Batch:
+    """Messages in the order of each partition, and the offset that each partition stands at after them."""
+
+    messages: list[Message] = field(default_factory=list)
+    positions: dict[Partition, int] = field(default_factory=dict)
+
+
+def describe(admin: AdminClient) -> dict[str, Topic]:
+    """The topics as Kafka has them now.
+
+    Raises:
+        TopicMissing: one does not exist.
+        KafkaException: Kafka does not answer.
+    """
+    described = {}
+    for name, future in admin.describe_topics(TopicCollection(list(TOPICS)), request_timeout=_ANSWER).items():
+        try:
+            topic = future.result()
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise TopicMissing(f"the topic {name} does not exist: `outlay up` creates it") from None
+            raise
+        described[name] = Topic(str(topic.topic_id), len(topic.partitions))
+    return described
+
+
+class Log:
+    """Reads all partitions from the given positions on. Offsets live in PostgreSQL; nothing is committed to Kafka."""
+
+    def __init__(self, bootstrap: str, positions: Mapping[Partition, int]):
+        self._down: KafkaError | None = None
+        self._busy = False
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "client.id": "outlay-live",
+                "group.id": "outlay-live",
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "auto.offset.reset": "error",
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,
+                "fetch.queue.backoff.ms": 20,
+                "reconnect.backoff.max.ms": 1_000,
+                "queued.max.messages.kbytes": 32_768,
+                "error_cb": self._failed,
+            },
+            logger=KAFKA_LOG,
+        )
+        self._consumer.assign([TopicPartition(*partition, offset) for partition, offset in positions.items()])
+
+    def __enter__(self) -> Log:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._consumer.close()
+
+    def next(self) -> Batch:
+        """What has come: at once when there is little, up to MAX_BATCH when there is much, empty after a short while.
+
+        Raises:
+            LogTruncated: Kafka no longer holds the next message of a partition.
+            KafkaException: Kafka is away.
+        """
+        messages = self._consumer.consume(1, _IDLE)
+        if messages:
+            messages += self._consumer.consume(MAX_BATCH - 1, _FILL if self._busy else 0)
+        self._busy = len(messages) > _BUSY
+        if self._down is not None:
+            raise KafkaException(self._down)
+        batch = Batch()
+        for message in messages:
+            error = message.error()
+            place = Partition(message.topic(), message.partition())
+            if error is None:
+                batch.messages.append(message)
+                batch.positions[place] = message.offset() + 1
+            elif error.code() == KafkaError._PARTITION_EOF:
+                # The end may lie beyond the last message: the marks of transactions take offsets too.
+                batch.positions[place] = message.offset()
+            elif error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
+                raise LogTruncated(
+                    f"Kafka cannot give the next event of {place.topic}/{place.partition} ({error.str()}): "
+                    "restore the topic, or rebuild live from bronze"
+                )
+            else:
+                raise KafkaException(error)
+        return batch
+
+    def _failed(self, error: KafkaError) -> None:
+        if error.code() == KafkaError._ALL_BROKERS_DOWN or error.fatal():
+            self._down = error

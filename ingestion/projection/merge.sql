@@ -1,0 +1,155 @@
+-- The statements that merge one batch into the live view. They work on whole sets: `incoming` is what COPY brought,
+-- `decided` the same with the decision on each event. Rows are written in the order of their keys, so that two writers
+-- cannot wait for each other in a circle.
+
+-- name: session
+-- Each look-up goes through an index, however old the statistics are: the cost of a batch must not grow with the table.
+SET enable_seqscan = off;
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
+SET jit = off;
+SET work_mem = '64MB';
+SET TimeZone = 'UTC';
+CREATE TEMP TABLE incoming (
+    topic text, topic_id text, partition int, "offset" bigint, logged_at timestamptz, workspace_id uuid, event_id uuid,
+    entity text, entity_id uuid, version int, operation text, actor_id uuid, source text, external_id text,
+    correlation_id text, occurred_at timestamptz, recorded_at timestamptz, state text
+) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE decided (
+    topic text, topic_id text, partition int, "offset" bigint, logged_at timestamptz, workspace_id uuid, event_id uuid,
+    entity text, entity_id uuid, version int, operation text, actor_id uuid, source text, external_id text,
+    correlation_id text, occurred_at timestamptz, recorded_at timestamptz, state jsonb,
+    decision text, existed boolean, latest boolean
+) ON COMMIT DELETE ROWS;
+
+-- name: stand
+SELECT topic, topic_id, partition, next_offset FROM live.offsets
+
+-- name: begin_partition
+INSERT INTO live.offsets (topic, topic_id, partition, next_offset) VALUES (%s, %s, %s, 0) ON CONFLICT DO NOTHING
+
+-- name: move
+UPDATE live.offsets SET next_offset = %(new)s, updated_at = clock_timestamp()
+WHERE topic = %(topic)s AND topic_id = %(topic_id)s AND partition = %(partition)s AND next_offset = %(old)s
+
+-- name: copy
+COPY incoming FROM STDIN (FORMAT BINARY)
+
+-- name: decide
+-- The acceptance rule as two windows: the first sight of each event_id, and the highest version before it.
+INSERT INTO decided
+WITH known AS (
+    SELECT incoming.*, first_sight.found, accepted.version AS highest_in_live
+    FROM incoming
+    LEFT JOIN LATERAL (
+        SELECT true AS found FROM live.events AS e
+        WHERE e.workspace_id = incoming.workspace_id AND e.event_id = incoming.event_id
+          AND e.entity_id = incoming.entity_id AND e.entity = incoming.entity AND e.decision <> 'duplicate'
+        LIMIT 1
+    ) AS first_sight ON true
+    LEFT JOIN LATERAL (
+        SELECT e.version FROM live.events AS e
+        WHERE e.workspace_id = incoming.workspace_id AND e.entity_id = incoming.entity_id
+          AND e.entity = incoming.entity AND e.decision = 'accepted'
+        ORDER BY e.version DESC LIMIT 1
+    ) AS accepted ON true
+), sighted AS (
+    SELECT known.*, found IS TRUE OR row_number() OVER (
+        PARTITION BY workspace_id, entity, entity_id, event_id ORDER BY topic_id, partition, "offset"
+    ) > 1 AS duplicate
+    FROM known
+), ranked AS (
+    SELECT sighted.*, greatest(highest_in_live, max(version) FILTER (WHERE NOT duplicate) OVER (
+        PARTITION BY workspace_id, entity, entity_id ORDER BY topic_id, partition, "offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    )) AS highest
+    FROM sighted
+), judged AS (
+    SELECT ranked.*, CASE WHEN duplicate THEN 'duplicate' WHEN version <= highest THEN 'stale' ELSE 'accepted' END
+        AS decision
+    FROM ranked
+)
+SELECT topic, topic_id, partition, "offset", logged_at, workspace_id, event_id, entity, entity_id, version, operation,
+       actor_id, source, external_id, correlation_id, occurred_at, recorded_at, state::jsonb,
+       decision, highest_in_live IS NOT NULL,
+       decision = 'accepted' AND version = max(version) FILTER (WHERE decision = 'accepted') OVER (
+           PARTITION BY workspace_id, entity, entity_id
+       )
+FROM judged
+
+-- name: events
+INSERT INTO live.events (topic, topic_id, partition, "offset", logged_at, workspace_id, event_id, entity, entity_id,
+                         version, operation, actor_id, source, external_id, correlation_id, occurred_at, recorded_at,
+                         state, decision)
+SELECT topic, topic_id, partition, "offset", logged_at, workspace_id, event_id, entity, entity_id, version, operation,
+       actor_id, source, external_id, correlation_id, occurred_at, recorded_at, state, decision
+FROM decided
+ORDER BY workspace_id, topic_id, partition, "offset"
+
+-- name: remove_lines
+DELETE FROM live.transaction_lines AS l USING decided AS d
+WHERE d.latest AND d.existed AND d.entity = 'transaction'
+  AND l.workspace_id = d.workspace_id AND l.transaction_id = d.entity_id
+
+-- name: transactions
+INSERT INTO live.transactions (
+    workspace_id, transaction_id, version, operation, event_id, actor_id, source, external_id, recorded_at,
+    topic_id, partition, "offset",
+    kind, status, account_id, occurred_on, occurred_at_local, posted_on, amount, currency, merchant, description,
+    counterparty, category_id, category_source, category_confidence, decided_by, mcc, note, tags, refund_of,
+    transfer_pair, attachments, import_id
+)
+SELECT d.workspace_id, d.entity_id, d.version, d.operation, d.event_id, d.actor_id, d.source, d.external_id,
+       d.recorded_at, d.topic_id, d.partition, d."offset", own.*
+FROM decided AS d
+CROSS JOIN LATERAL jsonb_to_record(d.state) AS own (
+    kind text, status text, account_id uuid, occurred_on date, occurred_at_local timestamp, posted_on date,
+    amount numeric, currency text, merchant text, description text, counterparty text, category_id text,
+    category_source text, category_confidence double precision, decided_by text, mcc text, note text, tags text[],
+    refund_of uuid, transfer_pair uuid, attachments jsonb, import_id uuid
+)
+WHERE d.latest AND d.entity = 'transaction'
+ORDER BY d.workspace_id, d.entity_id
+ON CONFLICT (workspace_id, transaction_id) DO UPDATE SET
+    version = excluded.version, operation = excluded.operation, event_id = excluded.event_id,
+    actor_id = excluded.actor_id, source = excluded.source, external_id = excluded.external_id,
+    recorded_at = excluded.recorded_at, topic_id = excluded.topic_id, partition = excluded.partition,
+    "offset" = excluded."offset", kind = excluded.kind, status = excluded.status, account_id = excluded.account_id,
+    occurred_on = excluded.occurred_on, occurred_at_local = excluded.occurred_at_local,
+    posted_on = excluded.posted_on, amount = excluded.amount, currency = excluded.currency,
+    merchant = excluded.merchant, description = excluded.description, counterparty = excluded.counterparty,
+    category_id = excluded.category_id, category_source = excluded.category_source,
+    category_confidence = excluded.category_confidence, decided_by = excluded.decided_by, mcc = excluded.mcc,
+    note = excluded.note, tags = excluded.tags, refund_of = excluded.refund_of,
+    transfer_pair = excluded.transfer_pair, attachments = excluded.attachments, import_id = excluded.import_id
+
+-- name: lines
+INSERT INTO live.transaction_lines (workspace_id, transaction_id, line_no, line_id, category_id, amount, note)
+SELECT d.workspace_id, d.entity_id, line.line_no, own.line_id, own.category_id, own.amount, own.note
+FROM decided AS d
+CROSS JOIN LATERAL jsonb_array_elements(d.state -> 'lines') WITH ORDINALITY AS line (state, line_no)
+CROSS JOIN LATERAL jsonb_to_record(line.state) AS own (line_id uuid, category_id text, amount numeric, note text)
+WHERE d.latest AND d.entity = 'transaction'
+ORDER BY d.workspace_id, d.entity_id, line.line_no
+
+-- name: entities
+INSERT INTO live.entities (workspace_id, entity, entity_id, version, operation, state, event_id, actor_id, recorded_at,
+                           topic_id, partition, "offset")
+SELECT workspace_id, entity, entity_id, version, operation, state, event_id, actor_id, recorded_at, topic_id, partition,
+       "offset"
+FROM decided
+WHERE latest AND entity <> 'transaction'
+ORDER BY workspace_id, entity, entity_id
+ON CONFLICT (workspace_id, entity, entity_id) DO UPDATE SET
+    version = excluded.version, operation = excluded.operation, state = excluded.state, event_id = excluded.event_id,
+    actor_id = excluded.actor_id, recorded_at = excluded.recorded_at, topic_id = excluded.topic_id,
+    partition = excluded.partition, "offset" = excluded."offset"
+
+-- name: notify
+SELECT pg_notify('outlay_live', json_build_object(
+    'workspace_id', workspace_id, 'topic', topic, 'partition', partition, 'offset', max("offset"))::text)
+FROM decided GROUP BY workspace_id, topic, partition
+
+-- name: dead_letter
+INSERT INTO live.dead_letters (topic, topic_id, partition, "offset", logged_at, key, value, headers, reason)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)

@@ -1,0 +1,163 @@
+"""The projector's side of PostgreSQL: where live stands, and one transaction for each batch."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import errors as pg
+from psycopg.types.json import Jsonb
+
+from ingestion.projection.errors import Fenced, OffsetsRewound, PartitionsAdded, TopicReplaced
+from ingestion.projection.log import Partition, Topic
+from ingestion.projection.merge import SQL
+from ingestion.projection.records import COLUMNS, Record
+
+# The database's way of saying that a row is at fault, not the moment.
+_REFUSED = (psycopg.DataError, psycopg.IntegrityError, pg.ProgramLimitExceeded)
+
+
+class View:
+    """The live view, written by one session. `positions` is where it stands: the next offset of each partition."""
+
+    def __init__(self, connection: psycopg.Connection, topics: Mapping[str, Topic]):
+        self._connection = connection
+        self._topics = topics
+        connection.execute(SQL["session"])
+        self.positions = self._stand()
+
+    @classmethod
+    @contextmanager
+    def opened(cls, dsn: str, topics: Mapping[str, Topic]) -> Iterator[View]:
+        """Connect and find out where live stands.
+
+        Raises:
+            TopicReplaced, PartitionsAdded: live was built from another log than the one that Kafka has now.
+        """
+        with psycopg.connect(dsn, autocommit=True, application_name="outlay-live") as connection:
+            yield cls(connection, topics)
+
+    def ask(self) -> None:
+        """Ask PostgreSQL for nothing.
+
+        Raises:
+            psycopg.OperationalError: the connection is gone.
+        """
+        self._connection.execute("SELECT 1")
+
+    def write(self, records: Sequence[Record], positions: Mapping[Partition, int]) -> None:
+        """Commit the records and move to `positions`, in one transaction.
+
+        When the database refuses a record, the batch is halved until that one is found; it becomes a dead letter, and
+        all others are kept.
+
+        Raises:
+            Fenced: another projector has moved the offsets. Nothing was written.
+            OffsetsRewound: live.events already holds one of the places.
+        """
+        try:
+            self._commit(records, positions)
+        except _REFUSED as error:
+            if getattr(error.diag, "constraint_name", None) == "events_pkey":
+                raise OffsetsRewound(
+                    f"live.offsets was changed by hand ({error.diag.message_detail}): set it back, or rebuild live"
+                ) from error
+            if not records:
+                raise
+            if len(records) == 1:
+                self._commit([records[0].refused(f"PostgreSQL refused it: {_line(error)}")], positions)
+                return
+            half = len(records) // 2
+            between = {Partition(record.topic, record.partition): record.offset + 1 for record in records[:half]}
+            self.write(records[:half], between)
+            self.write(records[half:], positions)
+
+    def _commit(self, records: Sequence[Record], positions: Mapping[Partition, int]) -> None:
+        moves = [
+            {"topic": p.topic, "topic_id": self._topics[p.topic].topic_id, "partition": p.partition,
+             "old": self.positions[p], "new": offset}
+            for p, offset in sorted(positions.items())
+            if offset != self.positions[p]
+        ]  # fmt: skip
+        if not moves:
+            return
+        with self._connection.transaction(), self._connection.cursor() as cursor:
+            cursor.executemany(SQL["move"], moves)
+            if cursor.rowcount != len(moves):
+                raise Fenced(
+                    f"another projector moved {len(moves) - max(cursor.rowcount, 0)} of {len(moves)} partitions on "
+                    "since this one read live.offsets: only one may run"
+                )
+            rows = [record.row for record in records if record.row is not None]
+            if rows:
+                self._merge(cursor, rows)
+            letters = [record for record in records if record.row is None]
+            if letters:
+                cursor.executemany(SQL["dead_letter"], [_letter(record) for record in letters])
+        self.positions |= positions
+
+    def _merge(self, cursor: psycopg.Cursor, rows: list[tuple]) -> None:
+        with cursor.copy(SQL["copy"]) as copy:
+            copy.set_types(list(COLUMNS.values()))
+            for row in rows:
+                copy.write_row(row)
+        topics = {row[0] for row in rows}
+        cursor.execute(SQL["decide"])
+        cursor.execute(SQL["events"])
+        if "transaction" in topics:
+            cursor.execute(SQL["remove_lines"])
+            cursor.execute(SQL["transactions"])
+            cursor.execute(SQL["lines"])
+        if topics != {"transaction"}:
+            cursor.execute(SQL["entities"])
+        cursor.execute(SQL["notify"])
+
+    def _stand(self) -> dict[Partition, int]:
+        with self._connection.transaction(), self._connection.cursor() as cursor:
+            known: dict[tuple[str, str], dict[int, int]] = {}
+            for topic, topic_id, partition, offset in cursor.execute(SQL["stand"]):
+                known.setdefault((topic, topic_id), {})[partition] = offset
+            for name, topic in self._topics.items():
+                self._same_log(name, topic, known)
+            cursor.executemany(
+                SQL["begin_partition"],
+                [
+                    (name, topic.topic_id, number)
+                    for name, topic in sorted(self._topics.items())
+                    for number in range(topic.partitions)
+                ],
+            )
+        return {
+            Partition(name, number): known.get((name, topic.topic_id), {}).get(number, 0)
+            for name, topic in self._topics.items()
+            for number in range(topic.partitions)
+        }
+
+    @staticmethod
+    def _same_log(name: str, topic: Topic, known: Mapping[tuple[str, str], Mapping[int, int]]) -> None:
+        others = sorted(topic_id for other, topic_id in known if other == name and topic_id != topic.topic_id)
+        if others:
+            raise TopicReplaced(
+                f"the topic {name} was created again: its id is {topic.topic_id}, live was built from {others[0]}. "
+                "Restore the topic, or rebuild live"
+            )
+        had = len(known.get((name, topic.topic_id), {}))
+        if had and had != topic.partitions:
+            raise PartitionsAdded(
+                f"the topic {name} has {topic.partitions} partitions, live was built from {had}: keys have moved. "
+                "Copy the topic into a new one with that many partitions"
+            )
+
+
+def _letter(record: Record) -> tuple:
+    headers = [[name.replace("\0", "\\0"), value and b64encode(value).decode()] for name, value in record.headers]
+    return (
+        *(record.topic, record.topic_id, record.partition, record.offset, record.logged_at),
+        *(record.key, record.value, Jsonb(headers), record.reason),
+    )
+
+
+def _line(error: psycopg.Error) -> str:
+    return (error.diag.message_primary or str(error)).splitlines()[0]

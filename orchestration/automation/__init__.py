@@ -1,0 +1,12 @@
+"""When things run, and how fresh what people read must be: for the whole graph, in this one place."""
+
+from dagster import Definitions
+
+from orchestration.automation.freshness import freshness
+from orchestration.automation.jobs import build_job, land_job
+from orchestration.automation.schedules import build_hourly
+from orchestration.automation.sensors import unlanded_events
+
+__all__ = ["defs", "freshness"]
+
+defs = Definitions(jobs=[build_job, land_job], schedules=[build_hourly], sensors=[unlanded_events])

@@ -1,0 +1,19 @@
+"""The two things people run."""
+
+from dagster import AssetSelection, define_asset_job, in_process_executor
+
+_WAREHOUSE = AssetSelection.groups("bronze", "silver", "reference", "staging", "intermediate", "gold")
+
+build_job = define_asset_job(
+    "build",
+    selection=_WAREHOUSE,
+    description="From the log to gold: lands what is new, brings silver and gold up to date with it, and checks them.",
+    executor_def=in_process_executor,  # a process per step would cost three seconds each
+)
+
+land_job = define_asset_job(
+    "land",
+    selection=AssetSelection.groups("bronze"),
+    description="From the log to bronze alone: lands what is new.",
+    executor_def=in_process_executor,
+)

@@ -1,0 +1,127 @@
+"""Spark's part: bronze files that no batch has used become Parquet below a new path of the lake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import psycopg
+from pyspark.sql import DataFrame, SparkSession
+from uuid6 import uuid7
+
+from ingestion.landing import BronzeFile, verify
+from orchestration import silver
+from orchestration.batches import parquet, reference, register
+from orchestration.batches.register import Staged
+
+LARGEST = 500_000
+"""Bronze rows of a batch: what is to process beyond them becomes further batches, so that memory stays bounded."""
+
+
+class RowsLost(RuntimeError):
+    """Spark read another number of rows than the manifest names."""
+
+
+def stage(
+    session: Callable[[], SparkSession],
+    connection: psycopg.Connection,
+    lake: str,
+    topic: str,
+    *,
+    users: Iterable[Staged] = (),
+    run_id: str | None = None,
+) -> list[Staged]:
+    """Stage everything of `topic` that waits. Replaces what was staged before and never published.
+
+    Without anything to do Spark is not touched. The connection must be in autocommit mode.
+
+    Args:
+        session: gives the Spark session, whose time zone is UTC.
+        users: batches of the topic `user` staged in the same run: their workspaces count as known.
+
+    Raises:
+        CorruptedFile: a bronze file is missing or damaged; nothing is staged from it.
+        RowsLost: Spark read another number of rows than the manifest names.
+    """
+    for path in register.forget(connection, topic):
+        parquet.remove(lake, path)
+    done = []
+    for files in _portions(register.waiting(connection, topic)):
+        for file in files:
+            verify(lake, file)
+        batch = Staged(
+            path=f"silver/{topic}/batch={uuid7()}",
+            topic=topic,
+            file_ids=[file.file_id for file in files],
+            rows_read=sum(file.rows for file in files),
+            events=0,
+            rows_quarantined=0,
+            passed=None,
+        )
+        register.begin(connection, batch, run_id)
+        done.append(_stage(session(), connection, lake, batch, files, users))
+        register.complete(connection, done[-1])
+    return done
+
+
+def _portions(files: list[BronzeFile]) -> Iterator[list[BronzeFile]]:
+    portion: list[BronzeFile] = []
+    for file in files:
+        if portion and sum(f.rows for f in portion) + file.rows > LARGEST:
+            yield portion
+            portion = []
+        portion.append(file)
+    if portion:
+        yield portion
+
+
+def _stage(
+    spark: SparkSession,
+    connection: psycopg.Connection,
+    lake: str,
+    batch: Staged,
+    files: list[BronzeFile],
+    users: Iterable[Staged],
+) -> Staged:
+    known = reference.minor_units(connection) if batch.topic == "transaction" else {}
+    rows = silver.read(spark, batch.topic, [parquet.spark_url(lake, file.path) for file in files])
+    judged = silver.judged(batch.topic, silver.typed(batch.topic, rows), known)
+    decided = silver.decided(judged)
+    _write(silver.valid(decided), lake, f"{batch.path}/events")
+    events = parquet.rows(lake, f"{batch.path}/events")
+    quarantined = 0
+    if events != batch.rows_read:
+        _write(silver.quarantined(batch.topic, judged), lake, f"{batch.path}/quarantine")
+        quarantined = _distinct_places(lake, f"{batch.path}/quarantine")
+    if events + quarantined != batch.rows_read:
+        raise RowsLost(
+            f"{batch.path}: the manifest names {batch.rows_read} rows, Spark read {events} good and {quarantined}"
+            " quarantined ones; nothing was published. Look into Spark's log, then build again"
+        )
+    if batch.topic == "transaction":
+        _stage_lines(spark, connection, lake, batch, users)
+    return Staged(**{**vars(batch), "events": events, "rows_quarantined": quarantined})
+
+
+def _stage_lines(
+    spark: SparkSession, connection: psycopg.Connection, lake: str, batch: Staged, users: Iterable[Staged]
+) -> None:
+    needs = reference.needs(lake, f"{batch.path}/events")
+    if needs is None:
+        return
+    workspaces, targets = reference.workspaces(spark, connection, lake, needs.workspaces, users)
+    rates = reference.rates(spark, connection, needs.currencies | targets, needs.first, needs.last)
+    events = spark.read.parquet(parquet.spark_url(lake, f"{batch.path}/events"))
+    _write(silver.converted(silver.lines(events), workspaces, rates), lake, f"{batch.path}/lines")
+
+
+def _write(rows: DataFrame, lake: str, path: str) -> None:
+    """A few files a day, whatever the number of Spark's partitions."""
+    rows.hint("rebalance", "ingest_date").write.partitionBy("ingest_date").parquet(parquet.spark_url(lake, path))
+
+
+def _distinct_places(lake: str, path: str) -> int:
+    found = parquet.dataset(lake, path)
+    if found is None:
+        return 0
+    place = ["topic_id", "partition", "offset"]
+    return found.to_table(columns=place).group_by(place).aggregate([]).num_rows

@@ -1,0 +1,98 @@
+"""Checks on gold beside dbt's own: reconciliation with live, and Great Expectations on what was built."""
+
+from collections.abc import Iterator
+
+from dagster import (
+    AssetCheckExecutionContext,
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    MetadataValue,
+    TableRecord,
+    asset_check,
+    multi_asset_check,
+)
+
+from orchestration.expectations import metadata, run
+from orchestration.expectations.gold import EXPECTATIONS, FACTS, facts_of
+from outlay.db import session
+from outlay.ledger.reconciliation import LiveBehind, Reconciliation, reconcile
+
+_FACTS = ["gold", "fct_transactions"]
+
+
+@asset_check(asset=_FACTS, blocking=True)
+def reconciliation() -> AssetCheckResult:
+    """Live = gold + quarantined, as of the same place in the log.
+
+    By id and line, and by count and sum for each workspace, currency, month and category. A difference names the
+    transactions and the first layer that differs.
+    """
+    try:
+        found = reconcile()
+    except LiveBehind as error:  # nothing is known to be wrong with gold
+        return AssetCheckResult(passed=False, severity=AssetCheckSeverity.WARN, description=str(error))
+    return AssetCheckResult(passed=found.holds, description=_said(found), metadata=_figures(found))
+
+
+def _said(found: Reconciliation) -> str:
+    if found.holds:
+        aside = f", {found.quarantined} more are quarantined" if found.quarantined else ""
+        return f"live and gold hold the same {found.gold:,} transactions{aside}"
+    named = "; ".join(
+        f"{d.layer} differs in transaction {d.transaction_id} of workspace {d.workspace_id}: {d.detail}"
+        for d in found.differences
+    )
+    return (
+        f"{found.differing} transactions and {len(found.cells)} sums differ (live {found.live:,}, gold {found.gold:,},"
+        f" quarantined {found.quarantined:,}): {named}"
+    )
+
+
+def _figures(found: Reconciliation) -> dict[str, object]:
+    figures: dict[str, object] = {
+        name: getattr(found, name) for name in ("batch_id", "live", "gold", "quarantined", "differing")
+    }
+    if found.differences:
+        rows = [TableRecord({k: str(v) for k, v in vars(difference).items()}) for difference in found.differences]
+        figures["differences"] = MetadataValue.table(rows)
+    if found.cells:
+        figures["sums"] = MetadataValue.table(
+            [TableRecord({k: str(v) for k, v in vars(cell).items()}) for cell in found.cells[:100]]
+        )
+    return figures
+
+
+@multi_asset_check(
+    specs=[
+        AssetCheckSpec(
+            suite,
+            asset=_FACTS,
+            blocking=suite == FACTS,
+            description="Great Expectations on the facts of the last build.",
+        )
+        for suite in EXPECTATIONS
+    ]
+)
+def expectations(context: AssetCheckExecutionContext) -> Iterator[AssetCheckResult]:
+    """Great Expectations on the facts that the last build of them has made: what was before was looked at then."""
+    with session("dbt") as connection:
+        since, upto = connection.execute(
+            "SELECT since, upto FROM gold.model_runs WHERE model = 'fct_transactions' ORDER BY finished_at DESC LIMIT 1"
+        ).fetchone()
+        facts = facts_of(connection, since=since, upto=upto)
+    for suite, expected in EXPECTATIONS.items():
+        if facts.empty:  # Great Expectations costs seconds to import
+            yield AssetCheckResult(
+                check_name=suite, asset_key=_FACTS, passed=True, description="nothing was built anew"
+            )
+            continue
+        outcome = run(suite, facts, expected)
+        yield AssetCheckResult(
+            check_name=suite,
+            asset_key=_FACTS,
+            passed=outcome.passed,
+            severity=AssetCheckSeverity.ERROR if suite == FACTS else AssetCheckSeverity.WARN,
+            description="; ".join(outcome.failures()) or f"{len(facts):,} lines are as expected",
+            metadata=metadata([outcome]),
+        )

@@ -1,0 +1,53 @@
+"""dbt's seeds and models as assets, and its tests as their checks."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from dagster import AssetExecutionContext
+from dagster_dbt import dbt_assets
+
+from orchestration.defs.gold.project import manifest
+from orchestration.defs.gold.runner import build
+from orchestration.defs.gold.translator import GoldTranslator
+
+REFERENCE = "config.schema:reference"
+"""Reference data: made from files of the repository, before silver, and again only when a file has changed."""
+
+TRANSLATOR = GoldTranslator()
+
+
+@dbt_assets(
+    name="reference",
+    manifest=manifest(),
+    select=REFERENCE,
+    exclude="resource_type:unit_test",
+    dagster_dbt_translator=TRANSLATOR,
+)
+def reference(context: AssetExecutionContext) -> Iterator[Any]:
+    """Seeds and exchange rates. A seed whose file has not changed is left as it is."""
+    yield from build(context, manifest=manifest(), translator=TRANSLATOR, select=[REFERENCE])
+
+
+@dbt_assets(
+    name="warehouse",
+    manifest=manifest(),
+    exclude=f"{REFERENCE} resource_type:unit_test",
+    dagster_dbt_translator=TRANSLATOR,
+)
+def warehouse(context: AssetExecutionContext) -> Iterator[Any]:
+    """Staging, intermediate and gold. Each model applies the batches that it has not seen."""
+    full_refresh = context.run.tags.get("outlay/full_refresh") == "true"
+    yield from build(
+        context,
+        manifest=manifest(),
+        translator=TRANSLATOR,
+        select=_selected(context),
+        full_refresh=full_refresh,
+    )
+
+
+def _selected(context: AssetExecutionContext) -> list[str]:
+    """dbt's names of the assets that this run is to make, with the tests on them."""
+    by_key = {TRANSLATOR.get_asset_key(node): node for node in manifest()["nodes"].values() if "schema" in node}
+    nodes = [by_key[key] for key in context.selected_asset_keys]
+    return sorted(f"fqn:{'.'.join(node['fqn'])}" for node in nodes if node["resource_type"] == "model")

@@ -1,0 +1,9 @@
+"""Silver: batches staged by Spark, audited, and published to PostgreSQL."""
+
+from dagster import Definitions
+
+from orchestration.defs.silver.checks import expectations
+from orchestration.defs.silver.published import silver
+from orchestration.defs.silver.staged import silver_batches
+
+defs = Definitions(assets=[silver_batches, silver], asset_checks=[expectations])

@@ -1,0 +1,44 @@
+"""What a staged batch must fulfil before any of it is published."""
+
+from collections.abc import Iterator
+
+from dagster import AssetCheckExecutionContext, AssetCheckResult, AssetCheckSpec, multi_asset_check
+
+from ingestion.contracts import TOPICS
+from orchestration.batches import record_audit, staged
+from orchestration.expectations import Outcome, metadata
+from orchestration.expectations.silver import audit
+from orchestration.retries import retried
+from outlay.db import session
+from outlay.settings import settings
+
+
+@multi_asset_check(
+    name="silver_expectations",
+    specs=[
+        AssetCheckSpec(
+            "expectations",
+            asset=["silver", f"{topic}_batch"],
+            blocking=True,
+            description="Great Expectations on the batch's Parquet: a batch that fails one is not published.",
+        )
+        for topic in TOPICS
+    ],
+    can_subset=True,
+)
+def expectations(context: AssetCheckExecutionContext) -> Iterator[AssetCheckResult]:
+    with retried(), session("pipeline", autocommit=True) as connection:
+        for key in sorted(context.selected_asset_check_keys):
+            outcomes: list[Outcome] = []
+            for batch in staged(connection, key.asset_key.path[-1].removesuffix("_batch")):
+                found = audit(settings().lake, batch)
+                record_audit(connection, batch, passed=all(outcome.passed for outcome in found))
+                outcomes += found
+            failures = [failure for outcome in outcomes for failure in outcome.failures()]
+            yield AssetCheckResult(
+                asset_key=key.asset_key,
+                check_name=key.name,
+                passed=not failures,
+                description="\n".join(failures) or None,
+                metadata=metadata(outcomes),
+            )

@@ -1,0 +1,77 @@
+"""The next batch of each topic, as Parquet that nobody reads before its checks have passed."""
+
+import time
+from collections.abc import Iterator
+
+from dagster import AssetExecutionContext, AssetSpec, MaterializeResult, ResourceParam, multi_asset
+from dagster_pyspark import LazyPySparkResource
+from pyspark.sql import SparkSession
+
+from ingestion.contracts import TOPICS
+from orchestration import expectations
+from orchestration.batches import Staged, stage
+from orchestration.retries import retried
+from outlay.db import session
+from outlay.settings import settings
+
+_USES = {"transaction": [["silver", "user_batch"], ["reference", "currencies"], ["reference", "fx_rates"]]}
+_DOES = {
+    "transaction": "typed, judged by the rules, decided by the acceptance rule, split into lines and converted to each"
+    " workspace's currency",
+}
+
+
+def _spec(topic: str) -> AssetSpec:
+    does = _DOES.get(topic, "typed, judged by the rules and decided by the acceptance rule")
+    return AssetSpec(
+        ["silver", f"{topic}_batch"],
+        deps=[["bronze", topic], *_USES.get(topic, [])],
+        description=(
+            f"The events of bronze/{topic} that no batch has used yet: {does}. Parquet in the lake, visible to nobody"
+            " until it is published; without new events there is no batch."
+        ),
+        group_name="silver",
+        kinds={"spark", "parquet"},
+        owners=["team:data"],
+        tags={"outlay/layer": "silver"},
+    )
+
+
+@multi_asset(
+    name="silver_batches",
+    specs=[_spec(topic) for topic in TOPICS],
+    can_subset=True,
+    description="Spark turns the bronze files that no batch has used into Parquet. Without any, Spark is not started.",
+)
+def silver_batches(
+    context: AssetExecutionContext, spark: ResourceParam[LazyPySparkResource]
+) -> Iterator[MaterializeResult]:
+    chosen = {key.path[-1].removesuffix("_batch") for key in context.selected_asset_keys}
+    users: list[Staged] = []
+
+    def started() -> SparkSession:
+        started = spark.spark_session
+        expectations.preload()  # the checks come next; Spark does the work meanwhile
+        return started
+
+    with retried(), session("pipeline", autocommit=True) as connection:
+        for topic in ("user", *(topic for topic in TOPICS if topic != "user")):  # users first: their currencies count
+            if topic not in chosen:
+                continue
+            began = time.monotonic()
+            batches = stage(started, connection, settings().lake, topic, users=users, run_id=context.run_id)
+            users = batches if topic == "user" else users
+            yield MaterializeResult(
+                asset_key=["silver", f"{topic}_batch"], metadata=_metadata(batches, time.monotonic() - began)
+            )
+
+
+def _metadata(batches: list[Staged], seconds: float) -> dict:
+    return {
+        "rows_read": sum(batch.rows_read for batch in batches),
+        "rows_written": sum(batch.events for batch in batches),
+        "rows_quarantined": sum(batch.rows_quarantined for batch in batches),
+        "files": sum(len(batch.file_ids) for batch in batches),
+        "paths": "\n".join(batch.path for batch in batches),
+        "seconds": round(seconds, 3),
+    }

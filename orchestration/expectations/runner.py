@@ -1,0 +1,125 @@
+"""Running a suite on a pandas frame, and its figures in the shape of Dagster's metadata."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from dagster import MetadataValue, TableColumn, TableRecord, TableSchema
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Expected:
+    """One expectation: the name of its class in ``great_expectations.expectations``, and its arguments.
+
+    A suite is a list of these, so that reading it does not import the library.
+    """
+
+    type: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a suite found. Each of `figures` has expectation, success, evaluated, unexpected and examples."""
+
+    suite: str
+    figures: list[dict[str, Any]]
+
+    @property
+    def passed(self) -> bool:
+        return all(figure["success"] for figure in self.figures)
+
+    def failures(self) -> list[str]:
+        """One line for each expectation that did not hold."""
+        return [
+            f"{self.suite}: {figure['expectation']}: {figure['unexpected']} of {figure['evaluated']}, such as"
+            f" {figure['examples']}"
+            for figure in self.figures
+            if not figure["success"]
+        ]
+
+
+def metadata(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """The figures of some suites as a table, with their sums."""
+    figures = [(outcome.suite, figure) for outcome in outcomes for figure in outcome.figures]
+    columns = {"suite": "string", "expectation": "string", "success": "bool", "evaluated": "int", "unexpected": "int"}
+    return {
+        "expectations": len(figures),
+        "evaluated": sum(figure["evaluated"] for _, figure in figures),
+        "unexpected": sum(figure["unexpected"] for _, figure in figures),
+        "figures": MetadataValue.table(
+            records=[TableRecord({"suite": suite, **figure}) for suite, figure in figures],
+            schema=TableSchema(
+                [TableColumn(name, kind) for name, kind in {**columns, "examples": "string"}.items()],
+            ),
+        ),
+    }
+
+
+def run(suite: str, frame: pd.DataFrame, expected: Sequence[Expected]) -> Outcome:
+    """Hold every expectation of a suite against `frame`, in a context of its own that leaves nothing behind.
+
+    Raises:
+        RuntimeError: an expectation could not be evaluated (such as of a column that is not there).
+    """
+    gx = _library()
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    asset = context.data_sources.add_pandas("frames").add_dataframe_asset(suite)
+    batch = asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": frame})
+    expectations = [getattr(gx.expectations, each.type)(**each.arguments) for each in expected]
+    validated = batch.validate(
+        gx.ExpectationSuite(suite, expectations=expectations),
+        result_format={"result_format": "BASIC", "partial_unexpected_count": EXAMPLES},
+    )
+    return Outcome(suite, [_figures(suite, result, len(frame)) for result in validated.results])
+
+
+def preload() -> None:
+    """Begin to import the library in the background, while the caller waits for something else."""
+    threading.Thread(target=_library, name="import-great-expectations", daemon=True).start()
+
+
+def _library() -> ModuleType:
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # read when the library is imported
+    return importlib.import_module("great_expectations")
+
+
+def _figures(suite: str, result: Any, rows: int) -> dict[str, Any]:
+    configuration, found = result.expectation_config, result.result
+    expectation = f"{configuration.type}({_about(configuration.kwargs)})"
+    if not found:
+        raise RuntimeError(f"{suite}: {expectation} could not be evaluated: {str(result.exception_info)[-500:]}")
+    examples = found.get("partial_unexpected_list", [found.get("observed_value")])
+    return {
+        "expectation": expectation,
+        "success": bool(result.success),
+        "evaluated": int(found.get("element_count", rows)),
+        "unexpected": int(found.get("unexpected_count", not result.success)),
+        "examples": "" if result.success else "; ".join(str(example) for example in examples[:EXAMPLES]),
+    }
+
+
+def _about(arguments: Mapping[str, Any]) -> str:
+    """The columns an expectation looks at, and on which rows."""
+    columns = [
+        arguments.get("column"),
+        *arguments.get("column_list", ()),
+        *map(arguments.get, ("column_A", "column_B")),
+    ]
+    condition = arguments.get("row_condition")
+    where = [f"where {condition.get('pass_through_filter', condition)}"] if isinstance(condition, Mapping) else []
+    return " ".join([", ".join(column for column in columns if column), *where])

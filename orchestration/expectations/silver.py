@@ -1,0 +1,165 @@
+"""What must hold of a staged batch before it is published."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from ingestion.acceptance import Sight, decide
+from orchestration.batches import parquet
+from orchestration.batches.register import Staged
+from orchestration.expectations.runner import Expected, Outcome, run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_UUID = "^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+_PLACE = ["topic_id", "partition", "offset"]
+_THING = ["workspace_id", "entity", "entity_id"]
+_DECISIONS = ["accepted", "duplicate", "stale"]
+
+
+def audit(lake: str, batch: Staged) -> list[Outcome]:
+    """Hold the suites of the batch's topic against its Parquet.
+
+    Raises:
+        ArrowInvalid, OSError: the Parquet cannot be read.
+    """
+    events = event_frame(lake, batch)
+    outcomes = [run(f"{batch.topic}_events", events, events_suite(batch))]
+    if batch.topic == "transaction" and batch.events:
+        outcomes.append(run("transaction_lines", line_frame(lake, batch), lines_suite()))
+    return outcomes
+
+
+def events_suite(batch: Staged) -> list[Expected]:
+    """Of the events of any topic; of transactions, their money as well."""
+    suite = [
+        Expected("ExpectTableRowCountToEqual", {"value": batch.rows_read - batch.rows_quarantined}),
+        *(_not_null(c) for c in (*_PLACE, *_THING, "event_id", "version", "operation", "decision", "ingest_date")),
+        *(_matches(column, _UUID) for column in ("workspace_id", "entity_id", "event_id")),
+        Expected("ExpectColumnValuesToBeBetween", {"column": "version", "min_value": 1}),
+        Expected("ExpectColumnValuesToBeInSet", {"column": "decision", "value_set": _DECISIONS}),
+        Expected("ExpectCompoundColumnsToBeUnique", {"column_list": _PLACE}),
+        _equal("decision", "decision_by_the_rule"),
+    ]
+    return suite + _money() if batch.topic == "transaction" else suite
+
+
+def lines_suite() -> list[Expected]:
+    """Of the lines of transactions, and their conversion."""
+    return [
+        *(_not_null(column) for column in (*_PLACE, "line_no", "line_id", "amount", "currency")),
+        _matches("line_id", _UUID),
+        Expected("ExpectColumnValuesToBeBetween", {"column": "line_no", "min_value": 0}),
+        Expected("ExpectColumnValuesToBeBetween", {"column": "fx_rate", "min_value": 0, "strict_min": True}),
+        Expected("ExpectCompoundColumnsToBeUnique", {"column_list": [*_PLACE, "line_no"]}),
+        _equal("has_rate", "has_conversion"),
+        Expected("ExpectColumnValuesToBeBetween", {"column": "conversion_error", "min_value": -1, "max_value": 1}),
+    ]
+
+
+def event_frame(lake: str, batch: Staged) -> pd.DataFrame:
+    """The columns that `events_suite` looks at; for transactions with `lines_total`, the sum of each one's lines."""
+    import pandas as pd
+
+    columns = [*_PLACE, *_THING, "event_id", "version", "operation", "decision", "ingest_date"]
+    if batch.topic == "transaction":
+        columns += ["kind", "status", "amount", "currency", "account_id", "occurred_on"]
+    events = parquet.dataset(lake, f"{batch.path}/events")
+    if events is None:
+        money = ["lines_total"] if batch.topic == "transaction" else []
+        return pd.DataFrame(columns=[*columns, "decision_by_the_rule", *money])
+    frame = events.to_table(columns=columns).to_pandas()
+    frame["decision_by_the_rule"] = _decisions(frame, _quarantined(lake, batch))
+    if batch.topic == "transaction":
+        totals = _line_totals(lake, batch)
+        frame["lines_total"] = [totals.get(place) for place in frame[_PLACE].itertuples(index=False, name=None)]
+    return frame
+
+
+def line_frame(lake: str, batch: Staged) -> pd.DataFrame:
+    """The columns that `lines_suite` looks at.
+
+    `conversion_error` is how far the converted amount is from the rate times the amount, in currency units: below one
+    for every currency, for rounding is to whole units at the coarsest.
+    """
+    columns = [*_PLACE, "line_no", "line_id", "amount", "currency", "fx_rate", "amount_converted"]
+    frame = parquet.dataset(lake, f"{batch.path}/lines").to_table(columns=columns).to_pandas()
+    frame["has_rate"], frame["has_conversion"] = frame["fx_rate"].notna(), frame["amount_converted"].notna()
+    rated = frame["has_rate"] & frame["has_conversion"]
+    exact = frame["amount"].where(rated, Decimal(0)) * frame["fx_rate"].where(rated, Decimal(0))
+    frame["conversion_error"] = (frame["amount_converted"].where(rated, Decimal(0)) - exact).astype(float)
+    return frame
+
+
+def _money() -> list[Expected]:
+    return [
+        *(_not_null(column) for column in ("account_id", "occurred_on", "amount", "currency", "lines_total")),
+        _matches("account_id", _UUID),
+        _matches("currency", "^[A-Z]{3}$"),
+        _in_set("operation", ["recorded", "amended", "voided", "restored"]),
+        _in_set("kind", ["expense", "refund", "income", "transfer"]),
+        _in_set("status", ["pending", "posted"]),
+        _between("amount", "kind == 'expense'", min_value=0),
+        _between("amount", "kind in ('refund', 'income')", max_value=0),
+        _equal("amount", "lines_total"),
+    ]
+
+
+def _quarantined(lake: str, batch: Staged) -> pd.DataFrame | None:
+    """The events that broke a rule: not published, but seen by the acceptance rule."""
+    rows = parquet.dataset(lake, f"{batch.path}/quarantine")
+    if rows is None:
+        return None
+    wanted = [*_PLACE, "workspace_id", "entity_id", "event_id", "version"]
+    return rows.to_table(columns=wanted).to_pandas().drop_duplicates(_PLACE)
+
+
+def _decisions(frame: pd.DataFrame, others: pd.DataFrame | None) -> pd.Series:
+    """The decision on each event by the rule's reference in Python; only things with several events need it."""
+    import pandas as pd
+
+    seen = frame if others is None else pd.concat([frame, others], ignore_index=True)
+    several = seen[seen.duplicated(["workspace_id", "entity_id"], keep=False)].sort_values(_PLACE)
+    sights = [
+        Sight(event_id, (workspace_id, entity_id), version)
+        for workspace_id, entity_id, event_id, version in several[
+            ["workspace_id", "entity_id", "event_id", "version"]
+        ].itertuples(index=False, name=None)
+    ]
+    decisions = pd.Series("accepted", index=seen.index, dtype=object)
+    decisions[several.index] = decide(sights)
+    return decisions[: len(frame)]
+
+
+def _line_totals(lake: str, batch: Staged) -> dict[tuple, Decimal]:
+    lines = parquet.dataset(lake, f"{batch.path}/lines").to_table(columns=[*_PLACE, "amount"])
+    totals = lines.group_by(_PLACE).aggregate([("amount", "sum")])
+    places = zip(*(totals[name].to_pylist() for name in _PLACE), strict=True)
+    return dict(zip(places, totals["amount_sum"].to_pylist(), strict=True))
+
+
+def _not_null(column: str) -> Expected:
+    return Expected("ExpectColumnValuesToNotBeNull", {"column": column})
+
+
+def _matches(column: str, regex: str) -> Expected:
+    return Expected("ExpectColumnValuesToMatchRegex", {"column": column, "regex": regex})
+
+
+def _in_set(column: str, values: Sequence[str]) -> Expected:
+    return Expected("ExpectColumnValuesToBeInSet", {"column": column, "value_set": list(values)})
+
+
+def _between(column: str, condition: str, **bounds: Any) -> Expected:
+    return Expected(
+        "ExpectColumnValuesToBeBetween",
+        {"column": column, "row_condition": condition, "condition_parser": "pandas", **bounds},
+    )
+
+
+def _equal(column: str, other: str) -> Expected:
+    arguments = {"column_A": column, "column_B": other, "ignore_row_if": "neither"}
+    return Expected("ExpectColumnPairValuesToBeEqual", arguments)

@@ -1,0 +1,1 @@
+"""Outlay: a self-hosted expense platform whose every figure can be traced."""

@@ -1,0 +1,41 @@
+"""The REST API: thin over the ledger's commands and the named queries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import Depends, FastAPI, Request
+from starlette.responses import HTMLResponse
+
+from outlay.api import expenses, problems, reference, workspaces
+from outlay.api.caller import holds_key
+from outlay.db import session
+
+
+def create() -> FastAPI:
+    """The API as an ASGI application, to be mounted at ``/api``."""
+    api = FastAPI(
+        title="Outlay",
+        summary="Record, list and change expenses.",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    problems.install(api)
+    locked = [Depends(holds_key)]
+    api.include_router(workspaces.router, dependencies=locked)
+    api.include_router(expenses.router, dependencies=locked)
+
+    @api.get("/health", tags=["health"])
+    def health() -> dict[str, Any]:
+        """Whether this process and its database answer. Needs no key, tells nothing else."""
+        with session("app") as connection:
+            connection.execute("SELECT 1")
+        return {"status": "ok"}
+
+    @api.get("/docs", include_in_schema=False)
+    def docs(request: Request) -> HTMLResponse:
+        return HTMLResponse(reference.page(api.openapi()))
+
+    return api

@@ -1,0 +1,95 @@
+"""Errors of the API as problem details (RFC 9457): ``application/problem+json`` with what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import psycopg
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from outlay.ledger.commands import KafkaUnavailable, NotFound, Refused
+from outlay.ledger.queries import NotBuilt
+from outlay.ledger.queries.expenses import BadCursor
+from outlay.money import NotMoney
+from outlay.settings import NotConfigured
+
+
+class Failed(Exception):
+    """A request that is answered with a problem. `errors` holds one {field, message} for each value at fault."""
+
+    def __init__(
+        self, status: HTTPStatus, detail: str, *, errors: Iterable[Mapping[str, Any]] = (), headers: dict | None = None
+    ):
+        super().__init__(detail)
+        self.status, self.detail, self.errors, self.headers = status, detail, list(errors), headers
+
+
+def answer(
+    status: int, detail: str, errors: list | None = None, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    if errors:
+        body["errors"] = errors
+    return JSONResponse(body, status_code=status, headers=headers, media_type="application/problem+json")
+
+
+def install(api: FastAPI) -> None:
+    """Give every expected failure its status; unexpected ones keep their traceback in the log and answer 500."""
+
+    @api.exception_handler(Failed)
+    def failed(_: Request, error: Failed) -> JSONResponse:
+        return answer(error.status, error.detail, error.errors, error.headers)
+
+    @api.exception_handler(HTTPException)
+    def http(_: Request, error: HTTPException) -> JSONResponse:
+        return answer(error.status_code, error.detail, headers=error.headers)
+
+    @api.exception_handler(RequestValidationError)
+    def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        errors = [
+            {"field": ".".join(map(str, e["loc"][1:])) or e["loc"][0], "message": e["msg"]} for e in error.errors()
+        ]
+        return answer(422, "; ".join(f"{e['field']}: {e['message']}" for e in errors), errors)
+
+    @api.exception_handler(Refused)
+    def refused(_: Request, error: Refused) -> JSONResponse:
+        errors = [{"field": p.field, "rule": p.rule, "message": p.message} for p in error.problems]
+        return answer(422, "; ".join(f"{e['field']}: {e['message']}" for e in errors), errors)
+
+    @api.exception_handler(NotFound)
+    def not_found(_: Request, error: NotFound) -> JSONResponse:
+        return answer(404, str(error))
+
+    @api.exception_handler(BadCursor)
+    def cursor(_: Request, error: BadCursor) -> JSONResponse:
+        return answer(400, str(error), [{"field": "cursor", "message": str(error)}])
+
+    @api.exception_handler(NotMoney)
+    def money(_: Request, error: NotMoney) -> JSONResponse:
+        return answer(422, str(error), [{"field": "currency", "message": str(error)}])
+
+    @api.exception_handler(NotBuilt)
+    def not_built(_: Request, error: NotBuilt) -> JSONResponse:
+        return answer(409, str(error))
+
+    @api.exception_handler(KafkaUnavailable)
+    def no_kafka(_: Request, error: KafkaUnavailable) -> JSONResponse:
+        return answer(503, str(error), headers={"Retry-After": "5"})
+
+    @api.exception_handler(psycopg.OperationalError)
+    def no_database(_: Request, error: psycopg.OperationalError) -> JSONResponse:
+        return answer(503, "the database does not answer: see `outlay status`", headers={"Retry-After": "5"})
+
+    @api.exception_handler(NotConfigured)
+    def not_configured(_: Request, error: NotConfigured) -> JSONResponse:
+        return answer(503, str(error))

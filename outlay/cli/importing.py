@@ -1,0 +1,161 @@
+"""`outlay import`: a delimited file into the ledger."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import click
+
+from outlay.cli import Failure
+
+if TYPE_CHECKING:
+    from ingestion.sources.delimited import DelimitedFile
+    from outlay.cli.import_report import Report
+    from outlay.ledger.imports import Imported, Survey
+
+FIELDS = (
+    "date",
+    "posted",
+    "merchant",
+    "description",
+    "amount",
+    "debit",
+    "credit",
+    "currency",
+    "category",
+    "mcc",
+    "note",
+)
+_BETWEEN = re.compile(rf",(?=(?:{'|'.join(FIELDS)})=)")
+_INTERRUPTED = 130  # what shells say of a program ended by Ctrl-C
+
+
+def _told(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    told: dict[str, str] = {}
+    for part in (part for value in values for part in _BETWEEN.split(value)):
+        field, equals, column = part.partition("=")
+        if not equals or field not in FIELDS or not column:
+            raise click.BadParameter(f"expected FIELD=COLUMN with a field of {', '.join(FIELDS)}; got {part!r}")
+        told[field] = column
+    return told
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--map", "told", multiple=True, callback=_told, metavar="FIELD=COLUMN,...", help="Which column means what."
+)
+@click.option("--currency", metavar="CODE", help="ISO 4217 currency of rows without one of their own.")
+@click.option("--workspace", default="Personal", show_default=True, help="Made if there is none of that name.")
+@click.option("--account", default="Imported", show_default=True, help="Made if there is none of that name.")
+@click.option(
+    "--sign",
+    type=click.Choice(["positive", "negative"]),
+    default="positive",
+    show_default=True,
+    help="How the file writes money that was spent.",
+)
+@click.option("--date-format", metavar="FORMAT", help="Such as %d/%m/%Y, where the file's dates can be read two ways.")
+@click.option("--dry-run", is_flag=True, help="Look at every row and store nothing.")
+@click.option("--skip-bad", is_flag=True, help="Store the good rows, and keep the others in a file beside.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result for programs.")
+def import_(
+    file: Path,
+    told: dict[str, str],
+    currency: str | None,
+    workspace: str,
+    account: str,
+    sign: str,
+    date_format: str | None,
+    dry_run: bool,
+    skip_bad: bool,
+    as_json: bool,
+) -> None:
+    """Import a CSV file, plain or gzip. Importing it again adds nothing.
+
+    \b
+    Examples:
+        outlay import statement.csv --currency EUR
+        outlay import cards.csv.gz --map date=Day,merchant=Shop,amount=Paid --currency CAD --dry-run
+    """
+    from ingestion.sources.delimited import DelimitedFile, UnknownColumns, UnreadableFile
+    from ingestion.sources.delimited.values import AmbiguousDates
+    from outlay import money
+    from outlay.cli.import_report import Report
+    from outlay.ledger import imports
+    from outlay.ledger.commands import KafkaUnavailable, LiveStalled, Refused
+    from outlay.settings import settings
+
+    report = Report(file, as_json=as_json)
+    try:
+        source = DelimitedFile(
+            file,
+            told=told,
+            currency=currency and currency.upper(),
+            currencies=money.currencies(),
+            spending_negative=sign == "negative",
+            date_form=date_format,
+        )
+        report.mapping(source)
+        batch = imports.import_id(file, workspace, account)
+        refused_to = settings().home / "imports" / f"{batch}.refused.csv" if skip_bad and not dry_run else None
+        with _terminable(), report.progress("checking") as on_row:
+            seen = imports.survey(source, refused_to=refused_to, on_row=on_row)
+        if dry_run or (seen.bad and not skip_bad) or not seen.rows:
+            report.nothing_stored(seen, dry_run=dry_run)
+            sys.exit(1 if seen.bad or not seen.rows else 0)
+        with _terminable():
+            done = _store(report, source, seen, workspace, account, currency, batch)
+        report.stored(seen, done, batch, refused_to if seen.bad else None)
+    except (UnreadableFile, UnknownColumns, AmbiguousDates) as error:
+        raise Failure(str(error)) from error
+    except (KafkaUnavailable, LiveStalled, Refused) as error:
+        raise Failure(f"{error}; what was stored stays: run the same command again to continue") from error
+    except KeyboardInterrupt:
+        click.echo("outlay: interrupted; what was stored stays: run the same command again to continue", err=True)
+        sys.exit(_INTERRUPTED)
+
+
+def _store(
+    report: Report,
+    source: DelimitedFile,
+    seen: Survey,
+    workspace: str,
+    account: str,
+    currency: str | None,
+    batch: UUID,
+) -> Imported:
+    from ingestion.enrich import Enricher
+    from outlay.ledger import imports
+    from outlay.ledger.commands import Ledger
+    from outlay.ledger.workspaces import ensure_account, ensure_workspace
+    from outlay.settings import settings
+
+    enricher = Enricher(settings().seeds)
+    base = (currency or max(seen.totals, key=lambda code: abs(seen.totals[code]))).upper()
+    with Ledger() as ledger:
+        household = ensure_workspace(ledger, name=workspace, currency=base)
+        into = ensure_account(ledger, household, name=account, currency=base, type="card")
+        to = imports.destination(ledger, enricher, household, into, seen.categories)
+        with report.progress("importing", total=seen.rows) as on_row:
+            return imports.store(ledger, source, to, enricher, batch=batch, rows=seen.rows, on_row=on_row)
+
+
+@contextmanager
+def _terminable():
+    """SIGTERM ends the import the way Ctrl-C does: with the queue flushed and a word on how to go on."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,116 @@
+"""The verbs of the stack: ``up``, ``down``, ``logs``, ``dsn`` and ``env``."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections import deque
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from outlay.cli import Failure
+from outlay.settings import Role, Service, settings
+
+SERVICES = get_args(Service)
+
+
+def _names(ctx: click.Context, param: click.Parameter, value: str | None) -> set[str] | None:
+    names = {name.strip() for name in value.split(",") if name.strip()} if value else None
+    if unknown := sorted((names or set()) - set(SERVICES)):
+        raise click.BadParameter(f"expected some of {', '.join(SERVICES)}; got {', '.join(unknown)}")
+    return names
+
+
+@click.command(epilog="Example: outlay up --only postgres,kafka,registry")
+@click.option("--only", callback=_names, metavar="NAMES", help="Start these alone, with what they need (a,b,c).")
+def up(only: set[str] | None) -> None:
+    """Start all servers, and return when every one is healthy."""
+    from outlay.cli.downloads import Downloads
+    from outlay.stack.errors import StackError
+    from outlay.stack.lifecycle import up as start
+
+    began = time.monotonic()
+    try:
+        with Downloads() as downloads:
+            start(settings(), only=only, say=click.echo, progress=downloads.received)
+    except StackError as error:
+        raise Failure(str(error)) from error
+    finally:
+        settings.cache_clear()
+    click.echo(f"up after {time.monotonic() - began:.1f} s")
+
+
+@click.command(epilog="Example: outlay down")
+def down() -> None:
+    """Stop every process. Data, ports and passwords stay."""
+    from outlay.stack.lifecycle import down as stop
+
+    count = stop(settings().home, say=click.echo)
+    click.echo(f"stopped {count} processes" if count else "nothing was running")
+
+
+@click.command(epilog="Example: outlay logs kafka -f")
+@click.argument("service", type=click.Choice([*SERVICES, "supervisord"]), required=False)
+@click.option("-f", "--follow", is_flag=True, help="Keep printing what is added, until Ctrl-C.")
+@click.option("-n", "--lines", default=50, show_default=True, help="How many of the last lines of each log.")
+def logs(service: str | None, follow: bool, lines: int) -> None:
+    """Print the last lines of one server's log, or of all."""
+    folder = settings().home / "logs"
+    found = {path.stem: path for path in sorted(folder.glob("*.log")) if service in (None, path.stem)}
+    if not found:
+        raise Failure(f"there is no log of {service or 'any service'} in {folder}: run `outlay up`")
+    width = max(map(len, found)) if service is None else 0
+    for name, path in found.items():
+        with path.open(errors="replace") as file:
+            for line in deque(file, lines):
+                _print(name, line, width)
+    if follow:
+        _follow(found, width)
+
+
+def _follow(found: dict[str, Path], width: int) -> None:
+    places = {name: (path.stat().st_ino, path.stat().st_size) for name, path in found.items()}
+    try:
+        while True:
+            for name, path in found.items():
+                places[name] = _print_added(name, path, places[name], width)
+            time.sleep(0.3)
+    except KeyboardInterrupt:
+        return
+
+
+def _print_added(name: str, path: Path, place: tuple[int, int], width: int) -> tuple[int, int]:
+    """Print what came after `place` (the file's inode, the offset in it); from the start of a file rotated since."""
+    if not path.exists():
+        return place
+    inode, offset = place
+    with path.open("rb") as file:
+        found = path.stat()
+        file.seek(offset if (found.st_ino, True) == (inode, found.st_size >= offset) else 0)
+        whole, newline, _ = file.read().rpartition(b"\n")
+        for line in whole.decode(errors="replace").splitlines():
+            _print(name, line, width)
+        start = offset if (found.st_ino, True) == (inode, found.st_size >= offset) else 0
+        return found.st_ino, start + len(whole) + len(newline)
+
+
+def _print(name: str, line: str, width: int) -> None:
+    click.echo(f"{name:<{width}}  {line.rstrip()}" if width else line.rstrip())
+
+
+@click.command(epilog='Example: psql "$(outlay dsn dbt)"')
+@click.argument("role", type=click.Choice(get_args(Role)), default="owner")
+def dsn(role: Role) -> None:
+    """Print the database's address as one of the roles; it holds the password."""
+    click.echo(settings().dsn(role))
+
+
+@click.command(epilog='Example: eval "$(outlay env)" && cd dbt_project && dbt build')
+def env() -> None:
+    """Print, for the shell, what the dbt and the Dagster command line need."""
+    from outlay.stack.environment import variables
+
+    for name, value in variables(settings()).items():
+        click.echo(f"export {name}={shlex.quote(value)}")

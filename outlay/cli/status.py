@@ -1,0 +1,101 @@
+"""``outlay status``: how the servers are, and what each layer holds."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from outlay.settings import settings
+
+if TYPE_CHECKING:
+    from outlay.stack.status import Status
+
+COLOURS = {"running": "green", "external": "green", "starting": "yellow", "stopped": "dim"}
+
+
+@click.command(epilog="Example: outlay status --json | jq .layers.gold.totals")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--no-layers", is_flag=True, help="Leave out what the layers hold, which takes longer to read.")
+@click.pass_context
+def status(ctx: click.Context, as_json: bool, no_layers: bool) -> None:
+    """Show each server's state, address, CPU and memory, and each layer's transactions and totals.
+
+    Exits with 0 only if every server is healthy.
+    """
+    from outlay.stack.status import status as look
+
+    found = look(settings())
+    healthy = all(server.healthy for server in found)
+    layers = _layers(found) if not no_layers else {}
+    if as_json:
+        click.echo(json.dumps({"services": {server.name: _as_json(server) for server in found}, "layers": layers}))
+    else:
+        _print(found, layers)
+    ctx.exit(0 if healthy else 1)
+
+
+def _layers(found: list[Status]) -> dict[str, dict]:
+    """Each layer's figures; none while the database, which names what each holds, is away."""
+    if not next(server for server in found if server.name == "postgres").healthy:
+        return {}
+    from outlay.ledger.layers import layers
+
+    return layers()
+
+
+def _as_json(server: Status) -> dict:
+    return {
+        "state": server.state,
+        "reason": server.reason or None,
+        "address": server.address or None,
+        "pid": server.pid,
+        "cpu_percent": server.cpu_percent,
+        "memory_bytes": server.memory_bytes,
+        "uptime_seconds": None if server.uptime_seconds is None else round(server.uptime_seconds, 1),
+    }
+
+
+def _print(found: list[Status], layers: dict[str, dict]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table("service", "state")
+    table.add_column("address", overflow="fold", ratio=1)
+    for column in ("pid", "CPU %", "memory MB", "up for"):
+        table.add_column(column, justify="right")
+    for server in found:
+        table.add_row(
+            server.name,
+            f"[{COLOURS.get(server.state, 'red')}]{server.state}[/]",
+            server.address,
+            str(server.pid or ""),
+            "" if server.cpu_percent is None else f"{server.cpu_percent:.0f}",
+            "" if server.memory_bytes is None else f"{server.memory_bytes / 1e6:.0f}",
+            "" if server.uptime_seconds is None else _duration(server.uptime_seconds),
+        )
+    console.print(table)
+    for server in found:
+        if server.reason and server.state != "stopped":
+            console.print(f"{server.name}: {server.reason}", markup=False)
+    if layers:
+        console.print(_layer_table(layers))
+
+
+def _layer_table(layers: dict[str, dict]):
+    from rich.table import Table
+
+    table = Table("layer", "totals (money out less money in)")
+    table.add_column("transactions", justify="right")
+    for name, figures in layers.items():
+        totals = "  ".join(f"{total} {currency}" for currency, total in figures["totals"].items())
+        table.add_row(name, totals, f"{figures['transactions']:,}")
+    return table
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"

@@ -1,0 +1,146 @@
+"""From what a person gives to a whole transaction event, and from a current one to its next version. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal
+from uuid import UUID
+
+from ingestion import events
+from ingestion.enrich import Enricher
+from ingestion.rules import Problem
+from outlay.ledger.errors import Refused
+
+Kind = Literal["expense", "refund", "income", "transfer"]
+Status = Literal["pending", "posted"]
+
+DECIDED = ("merchant", "category_id", "category_source", "category_confidence", "decided_by")
+"""The fields that enrichment decides where the person does not."""
+
+
+@dataclass(frozen=True)
+class LineDraft:
+    """One part of a transaction."""
+
+    amount: Decimal
+    category_id: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransactionDraft:
+    """A transaction to record: `amount` is above 0 when money leaves the account, `occurred_on` the user's local day.
+
+    Where `merchant` or `category_id` is None, it is found from the description and the MCC.
+    """
+
+    account_id: UUID
+    occurred_on: date
+    amount: Decimal
+    currency: str
+    kind: Kind = "expense"
+    status: Status = "posted"
+    occurred_at_local: datetime | None = None
+    posted_on: date | None = None
+    merchant: str | None = None
+    description: str | None = None
+    counterparty: str | None = None
+    category_id: str | None = None
+    mcc: str | None = None
+    note: str | None = None
+    tags: Sequence[str] = ()
+    lines: Sequence[LineDraft] = ()
+    refund_of: UUID | None = None
+    transfer_pair: UUID | None = None
+    external_id: str | None = None
+
+    @property
+    def left_open(self) -> tuple[str, ...]:
+        """The fields that the person left to enrichment."""
+        category = () if self.category_id is not None else DECIDED[1:]
+        return (*(() if self.merchant is not None else DECIDED[:1]), *category)
+
+
+CHANGEABLE = frozenset(field.name for field in fields(TransactionDraft)) - {"external_id"}
+
+
+def recorded(
+    draft: TransactionDraft,
+    enricher: Enricher,
+    *,
+    transaction_id: UUID,
+    event_id: UUID,
+    workspace_id: UUID,
+    actor_id: UUID,
+    source: str,
+    correlation_id: str | None = None,
+) -> dict[str, Any]:
+    """The event that records `draft`. The same draft under the same ids is the same event."""
+    given = {field.name: getattr(draft, field.name) for field in fields(draft)}
+    given |= _decide(given, merchant=draft.merchant is None, category=draft.category_id is None, enricher=enricher)
+    return events.transaction(
+        **(given | {"lines": _lines(draft.lines, transaction_id)}),
+        transaction_id=transaction_id,
+        event_id=event_id,
+        workspace_id=workspace_id,
+        actor_id=actor_id,
+        source=source,
+        correlation_id=correlation_id,
+    )
+
+
+def amended(current: Mapping[str, Any], changes: Mapping[str, Any], enricher: Enricher, **by: Any) -> dict[str, Any]:
+    """The event after `changes` to the `current` state; a category or merchant that the person chose before is kept.
+
+    Raises:
+        Refused: a field that cannot be changed.
+    """
+    unknown = sorted(changes.keys() - CHANGEABLE)
+    if unknown:
+        raise Refused([Problem("changeable", name, "expected a field that can be changed") for name in unknown])
+    given = {**current, **changes}
+    if "lines" in changes:
+        given["lines"] = _lines(changes["lines"], current["transaction_id"], current["version"] + 1)
+    if "category_id" in changes:
+        given |= {"category_source": "user", "category_confidence": None, "decided_by": None}
+    if given["description"] != current["description"] or given["mcc"] != current["mcc"]:
+        given |= _decide(
+            given,
+            merchant="merchant" not in changes,
+            category="category_id" not in changes and current["category_source"] != "user",
+            enricher=enricher,
+        )
+    return following(given, "amended", **by)
+
+
+def following(current: Mapping[str, Any], operation: str, **by: Any) -> dict[str, Any]:
+    """The next version of the whole state: `operation` is amended, voided or restored; `by` is who and how."""
+    return events.transaction(**{**current, "version": current["version"] + 1, "operation": operation, **by})
+
+
+def _decide(given: Mapping[str, Any], *, merchant: bool, category: bool, enricher: Enricher) -> dict[str, Any]:
+    found = enricher.enrich(given["description"], mcc=given["mcc"])
+    decided: dict[str, Any] = {"merchant": found.merchant} if merchant else {}
+    if category:
+        decided |= {name: getattr(found, name) for name in DECIDED[1:]}
+    elif "category_source" not in given:
+        decided["category_source"] = "user"
+    return decided
+
+
+def _lines(
+    lines: Sequence[LineDraft | Mapping[str, Any]], transaction_id: UUID, version: int = 1
+) -> list[dict[str, Any]]:
+    drafts = [line if isinstance(line, LineDraft) else LineDraft(**line) for line in lines]
+    return [
+        events.line(
+            draft.amount,
+            line_id=events.derived_id(transaction_id, version, "line", number),
+            category_id=draft.category_id,
+            note=draft.note,
+        )
+        for number, draft in enumerate(drafts, start=1)
+    ]

@@ -1,0 +1,35 @@
+"""What the ledger answers when it cannot append, each in words for the person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from ingestion.rules import Problem
+
+
+class Refused(ValueError):
+    """The event breaks rules: nothing was appended. `problems` says every one, with the field at fault."""
+
+    def __init__(self, problems: Sequence[Problem]):
+        super().__init__("; ".join(f"{problem.field}: {problem.message}" for problem in problems))
+        self.problems = list(problems)
+
+
+class NotFound(LookupError):
+    """The workspace has no such transaction."""
+
+    def __init__(self, transaction_id: UUID):
+        super().__init__(f"the workspace has no transaction {transaction_id}")
+
+
+class KafkaUnavailable(RuntimeError):
+    """Kafka, or the schema registry that its events need, does not take the event now."""
+
+
+class AppendStopped(KafkaUnavailable):
+    """A long append ended early. What was acknowledged stays; running it again is safe and adds only the rest."""
+
+
+class LiveStalled(RuntimeError):
+    """The live view makes no progress, so that nobody knows what became of the events."""

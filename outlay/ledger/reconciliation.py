@@ -1,0 +1,234 @@
+"""Live and gold, compared: live = gold + quarantined, as of the place in the log that gold has reached.
+
+By id, line by line, and by count and sum for each workspace, currency, month and category. Both views come from one
+log, so a difference is a fault; it names the transaction and the first layer that differs from what the log says.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import class_row, dict_row
+
+from ingestion.landing import CorruptedFile, files, read_file
+from outlay.db import session
+from outlay.settings import settings
+
+Layer = Literal["live", "bronze", "silver", "gold"]
+
+MOST_EXPLAINED = 20
+"""How many differing transactions are looked up in each layer; the others are counted."""
+
+_STATE = ("version", "is_voided", "kind", "status", "occurred_on", "account_id", "merchant", "currency")
+_LINE = ("line_id", "category_id", "amount")
+
+
+class LiveBehind(RuntimeError):
+    """The projector has not come as far as gold, so there is nothing to compare gold with yet."""
+
+
+class GoldMissing(RuntimeError):
+    """Nothing was built yet."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A transaction that is not the same everywhere."""
+
+    workspace_id: UUID
+    transaction_id: UUID
+    layer: Layer
+    """The first of live, bronze, silver and gold that differs from the log."""
+    detail: str
+    """What that layer holds, and what was expected of it."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Count and sum of lines that differ, though each by itself may have been explained above."""
+
+    workspace_id: UUID
+    currency: str
+    month: date
+    category_id: str
+    live_lines: int
+    live_amount: Decimal
+    gold_lines: int
+    gold_amount: Decimal
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    batch_id: int
+    """The silver batch up to which gold was compared."""
+    live: int
+    """Current transactions of live as of there, without quarantined ones."""
+    gold: int
+    quarantined: int
+    """Transactions whose newest event silver set aside."""
+    differing: int
+    differences: tuple[Difference, ...]
+    """At most MOST_EXPLAINED of them, explained."""
+    cells: tuple[Cell, ...]
+
+    @property
+    def holds(self) -> bool:
+        return self.differing == 0 and not self.cells and self.live == self.gold
+
+
+def reconcile(*, patience: float = 60.0) -> Reconciliation:
+    """Compare the layers in one snapshot of the database, once live has come as far as gold, within `patience` seconds.
+
+    Raises:
+        GoldMissing: the facts were never built.
+        LiveBehind: live did not come as far in time.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        with session("dbt") as connection:
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            behind = _begin(connection)
+            if not behind:
+                return _compare(connection)
+        if time.monotonic() > deadline:
+            partition, gold, live = behind[0]
+            raise LiveBehind(
+                f"live has not come as far as gold in {len(behind)} partitions: partition {partition} is at offset"
+                f" {live}, gold at {gold}; see `outlay status` and `outlay logs live`"
+            )
+        time.sleep(0.2)
+
+
+def _begin(connection: psycopg.Connection) -> list[tuple[int, int, int]]:
+    """Find how far gold has come; returns (partition, gold's offset, live's offset) where live has not."""
+    connection.execute("SET LOCAL work_mem = '128MB'")
+    try:
+        connection.execute(_sql("reached"))
+    except psycopg.errors.UndefinedTable as error:
+        raise GoldMissing("there are no facts to reconcile: run `outlay build`") from error
+    return connection.execute(_sql("behind")).fetchall()
+
+
+def _compare(connection: psycopg.Connection) -> Reconciliation:
+    for step in ("live", "quarantined", "set_aside", "gold"):
+        connection.execute(_sql(step))
+    connection.execute("ANALYZE live_lines, gold_lines")
+    ids = connection.execute(_sql("differing")).fetchall()
+    with connection.cursor(row_factory=class_row(Cell)) as cursor:
+        cells = tuple(cursor.execute(_sql("cells")).fetchall())
+    figures = connection.execute(_sql("figures")).fetchone()
+    if figures is None or figures[0] is None:
+        raise GoldMissing("there are no facts to reconcile: run `outlay build`")
+    explained = tuple(_explain(connection, *pair) for pair in sorted(ids)[:MOST_EXPLAINED])
+    return Reconciliation(*figures, len(ids), explained, cells)
+
+
+State = tuple[tuple[tuple[str, Any], ...], frozenset[tuple[Any, ...]]]
+
+
+def _explain(connection: psycopg.Connection, workspace_id: UUID, transaction_id: UUID) -> Difference:
+    """Hold each layer against the log's own record, in the order in which the event passed through them."""
+    ids = {"workspace_id": workspace_id, "transaction_id": transaction_id}
+    place = _rows(connection, "place", ids)
+    if not place:
+        return Difference(workspace_id, transaction_id, "gold", "gold holds it, and no event of it is known")
+    try:
+        logged = _logged(connection, ids | place[0])
+    except CorruptedFile as error:
+        return Difference(workspace_id, transaction_id, "bronze", str(error))
+    if logged is None:
+        where = "{topic_id} partition {partition} offset {offset}".format(**place[0])
+        return Difference(workspace_id, transaction_id, "bronze", f"no file of the manifest holds its event at {where}")
+    for layer in ("live", "silver", "gold"):
+        held = _state(_rows(connection, f"state_{layer}", ids | place[0]))
+        # A voided transaction is not in gold at all.
+        expected = None if layer == "gold" and dict(logged[0])["is_voided"] else logged
+        if held != expected:
+            return Difference(workspace_id, transaction_id, layer, _detail(held, expected))
+    return Difference(workspace_id, transaction_id, "gold", "a line of it is there twice")
+
+
+def _logged(connection: psycopg.Connection, at: Mapping[str, Any]) -> State | None:
+    """The transaction's state as the event in bronze has it."""
+    holding = (
+        file
+        for file in files(connection, "transaction")
+        if (file.topic_id, file.partition) == (at["topic_id"], at["partition"])
+        and file.first_offset <= at["offset"] <= file.last_offset
+    )
+    file = next(holding, None)
+    if file is None:
+        return None
+    for row in read_file(settings().lake, file):
+        if row["_offset"] == at["offset"]:
+            return _event_state(row["value"])
+    return None
+
+
+def _event_state(event: Mapping[str, Any]) -> State:
+    lines = event["lines"] or [
+        {"line_id": event["transaction_id"], "category_id": event["category_id"], "amount": event["amount"]}
+    ]
+    state = {**event, "is_voided": event["operation"] == "voided"}
+    return (
+        tuple((name, _plain(state[name])) for name in _STATE),
+        frozenset((str(x["line_id"]), x["category_id"] or "uncategorised", x["amount"]) for x in lines),
+    )
+
+
+def _state(rows: list[dict[str, Any]]) -> State | None:
+    if not rows:
+        return None
+    return (
+        tuple((name, _plain(rows[0][name])) for name in _STATE),
+        frozenset(tuple(str(row[n]) if n == "line_id" else row[n] for n in _LINE) for row in rows),
+    )
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, UUID) else value
+
+
+def _detail(held: State | None, expected: State | None) -> str:
+    if held is None:
+        return "it is missing"
+    if expected is None:
+        return "it is there, though the transaction is void"
+    fields = [
+        f"{name} is {ours!s}, expected {theirs!s}"
+        for (name, ours), (_, theirs) in zip(held[0], expected[0], strict=True)
+        if ours != theirs
+    ]
+    if held[1] != expected[1]:
+        fields.append(f"lines are {_lines(held[1])}, expected {_lines(expected[1])}")
+    return "; ".join(fields)
+
+
+def _lines(lines: frozenset[tuple[Any, ...]]) -> str:
+    return ", ".join(f"{amount} {category}" for _, category, amount in sorted(lines, key=str))
+
+
+def _rows(connection: psycopg.Connection, name: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(_sql(name), parameters).fetchall()
+
+
+@cache
+def _statements() -> dict[str, str]:
+    text = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
+    parts = re.split(r"^-- name: (\w+)$", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def _sql(name: str) -> str:
+    return _statements()[name]

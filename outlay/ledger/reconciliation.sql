@@ -1,0 +1,156 @@
+-- Live and gold as of the same place of the log. Each statement runs in one snapshot, after the one above it.
+
+-- name: reached
+-- How far gold has come in each partition: the end of the files whose batches are in the facts.
+CREATE TEMPORARY TABLE reached ON COMMIT DROP AS
+SELECT f.topic_id, f.partition, max(f.last_offset) + 1 AS next_offset
+FROM gold.progress AS p
+INNER JOIN silver.batch_files AS b ON b.batch_id <= p.batch_id
+INNER JOIN bronze.files AS f ON f.file_id = b.file_id
+WHERE p.model = 'fct_transactions' AND f.topic = 'transaction'
+GROUP BY f.topic_id, f.partition
+
+-- name: behind
+-- The partitions where live has not come as far yet.
+SELECT r.partition, r.next_offset, coalesce(o.next_offset, 0) AS live_next_offset
+FROM reached AS r
+LEFT JOIN live.offsets AS o ON o.topic = 'transaction' AND o.topic_id = r.topic_id AND o.partition = r.partition
+WHERE coalesce(o.next_offset, 0) < r.next_offset
+
+-- name: live
+-- Live as of there, line by line. What live has changed since is looked up in its history.
+CREATE TEMPORARY TABLE live_lines ON COMMIT DROP AS
+WITH newer AS (
+    SELECT t.workspace_id, t.transaction_id
+    FROM live.transactions AS t
+    LEFT JOIN reached AS r ON r.topic_id = t.topic_id AND r.partition = t.partition
+    WHERE t."offset" >= coalesce(r.next_offset, 0)
+),
+
+earlier AS (
+    SELECT DISTINCT ON (e.workspace_id, e.entity_id) e.*
+    FROM newer AS n
+    INNER JOIN live.events AS e ON e.workspace_id = n.workspace_id AND e.entity_id = n.transaction_id
+    INNER JOIN reached AS r ON r.topic_id = e.topic_id AND r.partition = e.partition AND e."offset" < r.next_offset
+    WHERE e.topic = 'transaction' AND e.decision = 'accepted'
+    ORDER BY e.workspace_id, e.entity_id, e.version DESC
+)
+
+SELECT t.workspace_id, t.transaction_id, t.topic_id, t.partition, t."offset", t.operation = 'voided' AS is_voided,
+       t.version, t.kind, t.status, t.occurred_on, t.account_id, t.merchant, t.currency,
+       coalesce(l.line_id, t.transaction_id) AS line_id,
+       coalesce(CASE WHEN l.line_id IS NULL THEN t.category_id ELSE l.category_id END, 'uncategorised') AS category_id,
+       coalesce(l.amount, t.amount) AS amount
+FROM live.transactions AS t
+INNER JOIN reached AS r ON r.topic_id = t.topic_id AND r.partition = t.partition AND t."offset" < r.next_offset
+LEFT JOIN live.transaction_lines AS l ON l.workspace_id = t.workspace_id AND l.transaction_id = t.transaction_id
+UNION ALL
+SELECT e.workspace_id, e.entity_id, e.topic_id, e.partition, e."offset", e.operation = 'voided',
+       e.version, own.kind, own.status, own.occurred_on, own.account_id, own.merchant, own.currency,
+       coalesce(l.line_id, e.entity_id),
+       coalesce(CASE WHEN l.line_id IS NULL THEN own.category_id ELSE l.category_id END, 'uncategorised'),
+       coalesce(l.amount, own.amount)
+FROM earlier AS e
+CROSS JOIN LATERAL jsonb_to_record(e.state) AS own (
+    kind text, status text, occurred_on date, account_id uuid, merchant text, currency text, category_id text,
+    amount numeric, lines jsonb
+)
+LEFT JOIN LATERAL jsonb_to_recordset(own.lines) AS l (line_id uuid, category_id text, amount numeric) ON true
+
+-- name: quarantined
+-- Transactions whose state in live is one that silver set aside: gold keeps the state before it, if any.
+CREATE TEMPORARY TABLE quarantined ON COMMIT DROP AS
+SELECT DISTINCT l.workspace_id, l.transaction_id
+FROM silver.quarantine AS q
+INNER JOIN gold.progress AS p ON p.model = 'fct_transactions' AND q.batch_id <= p.batch_id
+INNER JOIN live_lines AS l ON l.topic_id = q.topic_id AND l.partition = q.partition AND l."offset" = q."offset"
+WHERE q.topic = 'transaction'
+
+-- name: set_aside
+DELETE FROM live_lines AS l USING quarantined AS q
+WHERE l.workspace_id = q.workspace_id AND l.transaction_id = q.transaction_id
+
+-- name: gold
+CREATE TEMPORARY TABLE gold_lines ON COMMIT DROP AS
+SELECT f.workspace_id, f.transaction_id, f.line_id, f.version, f.kind, f.status, f.occurred_on, f.account_id, f.merchant,
+       f.currency, f.category_id, f.amount, f.transaction_amount
+FROM gold.fct_transactions AS f
+WHERE NOT EXISTS (
+    SELECT FROM quarantined AS q WHERE q.workspace_id = f.workspace_id AND q.transaction_id = f.transaction_id
+)
+
+-- name: differing
+-- Transactions of which a line differs between live and gold, or between live and silver.
+SELECT coalesce(l.workspace_id, g.workspace_id) AS workspace_id, coalesce(l.transaction_id, g.transaction_id) AS transaction_id
+FROM (SELECT * FROM live_lines WHERE NOT is_voided) AS l
+FULL JOIN gold_lines AS g USING (workspace_id, transaction_id, line_id)
+WHERE (l.version, l.kind, l.status, l.occurred_on, l.account_id, l.merchant, l.currency, l.category_id, l.amount)
+    IS DISTINCT FROM
+    (g.version, g.kind, g.status, g.occurred_on, g.account_id, g.merchant, g.currency, g.category_id, g.amount)
+UNION
+SELECT l.workspace_id, l.transaction_id
+FROM live_lines AS l
+LEFT JOIN silver.transaction_events AS e
+    ON e.workspace_id = l.workspace_id AND e.topic_id = l.topic_id AND e.partition = l.partition AND e."offset" = l."offset"
+LEFT JOIN silver.transaction_lines AS s
+    ON s.workspace_id = l.workspace_id AND s.topic_id = l.topic_id AND s.partition = l.partition AND s."offset" = l."offset"
+    AND s.line_id = l.line_id
+WHERE (l.version, l.kind, l.status, l.occurred_on, l.account_id, l.merchant, l.currency, l.category_id, l.amount)
+    IS DISTINCT FROM
+    (e.version, e.kind, e.status, e.occurred_on, e.account_id, e.merchant, e.currency, coalesce(s.category_id, 'uncategorised'), s.amount)
+
+-- name: cells
+-- Count and sum by workspace, currency, month and category, where live and gold do not agree.
+WITH live AS (
+    SELECT workspace_id, currency, date_trunc('month', occurred_on::timestamp)::date AS month, category_id,
+           count(*) AS lines, sum(amount) AS amount
+    FROM live_lines WHERE NOT is_voided GROUP BY 1, 2, 3, 4
+),
+
+gold AS (
+    SELECT workspace_id, currency, date_trunc('month', occurred_on::timestamp)::date AS month, category_id,
+           count(*) AS lines, sum(amount) AS amount
+    FROM gold_lines GROUP BY 1, 2, 3, 4
+)
+
+SELECT workspace_id, currency, month, category_id, coalesce(live.lines, 0) AS live_lines, coalesce(live.amount, 0) AS live_amount,
+       coalesce(gold.lines, 0) AS gold_lines, coalesce(gold.amount, 0) AS gold_amount
+FROM live
+FULL JOIN gold USING (workspace_id, currency, month, category_id)
+WHERE (live.lines, live.amount) IS DISTINCT FROM (gold.lines, gold.amount)
+ORDER BY workspace_id, currency, month, category_id
+
+-- name: figures
+SELECT (SELECT batch_id FROM gold.progress WHERE model = 'fct_transactions') AS batch_id,
+       (SELECT count(*) FROM (SELECT DISTINCT workspace_id, transaction_id FROM live_lines WHERE NOT is_voided) AS l) AS live,
+       (SELECT count(*) FROM (SELECT DISTINCT workspace_id, transaction_id FROM gold_lines) AS g) AS gold,
+       (SELECT count(*) FROM quarantined) AS quarantined
+
+-- name: state_live
+SELECT l.version, l.is_voided, l.kind, l.status, l.occurred_on, l.account_id, l.merchant, l.currency,
+       l.line_id, l.category_id, l.amount
+FROM live_lines AS l
+WHERE l.workspace_id = %(workspace_id)s AND l.transaction_id = %(transaction_id)s
+
+-- name: state_silver
+SELECT e.version, e.operation = 'voided' AS is_voided, e.kind, e.status, e.occurred_on, e.account_id, e.merchant, e.currency,
+       s.line_id, coalesce(s.category_id, 'uncategorised') AS category_id, s.amount
+FROM silver.transaction_events AS e
+LEFT JOIN silver.transaction_lines AS s
+    ON s.workspace_id = e.workspace_id AND s.topic_id = e.topic_id AND s.partition = e.partition AND s."offset" = e."offset"
+WHERE e.workspace_id = %(workspace_id)s AND e.topic_id = %(topic_id)s AND e.partition = %(partition)s AND e."offset" = %(offset)s
+
+-- name: state_gold
+SELECT g.version, false AS is_voided, g.kind, g.status, g.occurred_on, g.account_id, g.merchant, g.currency,
+       g.line_id, g.category_id, g.amount
+FROM gold_lines AS g
+WHERE g.workspace_id = %(workspace_id)s AND g.transaction_id = %(transaction_id)s
+
+-- name: place
+-- Where the transaction's current event stands in the log, as live says; or gold, where live has no such transaction.
+SELECT topic_id, partition, "offset" FROM live_lines
+WHERE workspace_id = %(workspace_id)s AND transaction_id = %(transaction_id)s
+UNION ALL
+SELECT topic_id, log_partition, log_offset FROM intermediate.int_transactions_current
+WHERE workspace_id = %(workspace_id)s AND transaction_id = %(transaction_id)s
+LIMIT 1

@@ -1,0 +1,117 @@
+"""Workspaces and what a person at the command line needs in one: an account, a category. All idempotent by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import class_row
+
+from ingestion import events
+from ingestion.events import derived_id, owner_of
+from outlay.db import session
+from outlay.ledger.commands import Answer, Ledger, LiveStalled
+
+_SOURCE = "app"
+_WAIT = 30  # seconds for live to read an event that the next step builds on
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A household or company; amounts are shown in its currency, days begin in its time zone."""
+
+    workspace_id: UUID
+    name: str | None
+    currency: str
+    time_zone: str | None
+
+
+@dataclass(frozen=True)
+class Account:
+    """Where money leaves from or comes to."""
+
+    account_id: UUID
+    name: str | None
+    currency: str
+    type: str
+
+
+def all_workspaces() -> list[Workspace]:
+    """Every workspace of this installation, by name."""
+    with session("app") as connection, connection.cursor(row_factory=class_row(Workspace)) as cursor:
+        return cursor.execute("SELECT workspace_id, name, currency, time_zone FROM live.all_workspaces()").fetchall()
+
+
+def ensure_workspace(ledger: Ledger, *, name: str, currency: str, time_zone: str = "UTC") -> Workspace:
+    """The workspace of that name, made with its owner when there is none; an existing one keeps its currency.
+
+    Raises:
+        KafkaUnavailable: it has to be made, and Kafka does not take events.
+        LiveStalled: it was made, and live has not read it.
+    """
+    workspace_id = derived_id("workspace", name)
+    for known in all_workspaces():
+        if known.workspace_id == workspace_id or known.name == name:
+            return known
+    owner, locale = owner_of(workspace_id), {"locale": None, "time_zone": time_zone}
+    state = {"name": name, "currency": currency, "time_zone": time_zone}
+    _create(ledger, None, "user", owner, {"name": "Owner", "email": None, **locale}, actor_id=owner)
+    membership = {"user_id": owner, "role": "owner"}
+    _create(ledger, workspace_id, "membership", derived_id(workspace_id, "membership", owner), membership)
+    _create(ledger, workspace_id, "workspace", workspace_id, state)  # last: what is looked for above is then complete
+    return Workspace(workspace_id, name, currency, time_zone)
+
+
+def ensure_account(
+    ledger: Ledger, workspace: Workspace, *, name: str, currency: str, type: str = "checking"
+) -> Account:
+    """The workspace's account of that name and currency, made when there is none. Errors as of `ensure_workspace`."""
+    with session("app", workspace_id=workspace.workspace_id) as connection:
+        for known in _accounts(connection):
+            if (known.name, known.currency) == (name, currency):
+                return known
+    account_id = derived_id(workspace.workspace_id, "account", name, currency)
+    owner = owner_of(workspace.workspace_id)
+    state = {"name": name, "type": type, "currency": currency, "institution": None, "owner_id": owner}
+    _create(ledger, workspace.workspace_id, "account", account_id, state)
+    return Account(account_id, name, currency, type)
+
+
+def ensure_category(ledger: Ledger, workspace: Workspace, name: str, *, parent_id: str | None = None) -> str:
+    """The id of the workspace's own category of that name, made when there is none. Errors as of `ensure_workspace`."""
+    category_id = derived_id(workspace.workspace_id, "category", name)
+    with session("app", workspace_id=workspace.workspace_id) as connection:
+        known = connection.execute(
+            "SELECT 1 FROM live.entities WHERE workspace_id = %s AND entity = 'category' AND entity_id = %s",
+            (workspace.workspace_id, category_id),
+        ).fetchone()
+    if known is None:
+        state = {"category_id": str(category_id), "name": name, "parent_id": parent_id}
+        _create(ledger, workspace.workspace_id, "category", category_id, state)
+    return str(category_id)
+
+
+def _accounts(connection: psycopg.Connection) -> list[Account]:
+    with connection.cursor(row_factory=class_row(Account)) as cursor:
+        return cursor.execute(
+            "SELECT account_id, name, currency, type FROM live.accounts ORDER BY name, account_id"
+        ).fetchall()
+
+
+def _create(
+    ledger: Ledger, workspace_id: UUID | None, entity: str, entity_id: UUID, state: dict, actor_id: UUID | None = None
+) -> Answer:
+    event = events.entity(
+        entity=entity,
+        entity_id=entity_id,
+        state=state,
+        workspace_id=workspace_id,
+        source=_SOURCE,
+        event_id=derived_id(entity_id, entity, "created"),
+        actor_id=actor_id or owner_of(workspace_id),
+    )
+    answer = ledger.append("user", event, wait=_WAIT)
+    if answer.decision == "pending":
+        raise LiveStalled(f"live has not read the new {entity} in {_WAIT} s: see `outlay logs live`, and try again")
+    return answer

@@ -1,0 +1,1 @@
+"""The embedded stack: real servers from package registries, run and watched without a container engine."""

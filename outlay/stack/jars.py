@@ -1,0 +1,175 @@
+"""The servers' Java archives: pinned by coordinate and checksum, downloaded once, shared by every home of this machine.
+
+``python -m outlay.stack.jars lock`` resolves `PINS` again and rewrites ``jars.lock``; ``fetch`` fills the cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import tarfile
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from jgo.maven import Artifact, Dependency, MavenContext, PythonResolver
+from requests import RequestException
+
+from outlay.stack.errors import StackError
+
+LOCK = Path(__file__).with_name("jars.lock")
+
+REGISTRY = "io.apicurio:apicurio-registry-app:tar.gz:all:3.0.9"
+SPARK_AVRO = "org.apache.spark:spark-avro_2.13:4.1.1"
+PINS = {
+    "kafka": ("org.apache.kafka:kafka_2.13:4.1.1", "org.apache.logging.log4j:log4j-slf4j-impl:2.24.3"),
+    "registry": (REGISTRY,),
+    "spark": (SPARK_AVRO,),
+}
+_WITH_DEPENDENCIES = ("kafka",)  # the registry's archive is complete, and pyspark has what spark-avro needs
+
+
+@dataclass(frozen=True)
+class Jar:
+    """One file: the server it belongs to, its Maven coordinate ``group:artifact[:type:classifier]:version``."""
+
+    server: str
+    coordinate: str
+    sha256: str
+
+    def path(self, cache: Path) -> Path:
+        """Where it lies in the cache, a local Maven repository."""
+        group, artifact, *kind, version = self.coordinate.split(":")
+        suffix, classifier = kind or ("jar", "")
+        name = "-".join(filter(None, (artifact, version, classifier)))
+        return repository(cache).joinpath(*group.split("."), artifact, version, f"{name}.{suffix}")
+
+
+def repository(cache: Path) -> Path:
+    return cache / "maven"
+
+
+def locked(server: str | None = None) -> list[Jar]:
+    """The pinned files of `server`, or of all, in the order of the class path."""
+    lines = (line.split() for line in LOCK.read_text().splitlines() if line and not line.startswith("#"))
+    return [Jar(*line) for line in lines if server in (None, line[0])]
+
+
+def paths(server: str, cache: Path) -> list[Path]:
+    return [jar.path(cache) for jar in locked(server)]
+
+
+def registry_home(cache: Path) -> Path:
+    """Folder of the unpacked registry."""
+    _, artifact, *_, version = REGISTRY.split(":")
+    return cache / f"{artifact}-{version}"
+
+
+def fetch(servers: Iterable[str], cache: Path, progress: Callable[[str, int, int], None]) -> None:
+    """Make the files of `servers` lie in the cache, complete and as pinned; downloads only what is missing.
+
+    `progress` is called from several threads with (file name, bytes just received, size of the file).
+
+    Raises:
+        StackError: a download failed, or is not the pinned file (it is deleted, and fetched again next time).
+    """
+    wanted = [jar for server in servers for jar in locked(server)]
+    with ThreadPoolExecutor(8) as pool:
+        intact = list(pool.map(lambda jar: _sha256(jar.path(cache)) == jar.sha256, wanted))
+        missing = [jar for jar, good in zip(wanted, intact, strict=True) if not good]
+        for failure in [pool.submit(_download, jar, cache, progress) for jar in missing]:
+            failure.result()
+    if "registry" in servers and not registry_home(cache).exists():
+        _unpack(next(jar for jar in wanted if jar.server == "registry").path(cache), registry_home(cache))
+
+
+def _download(jar: Jar, cache: Path, progress: Callable[[str, int, int], None]) -> None:
+    path = jar.path(cache)
+    path.unlink(missing_ok=True)
+    context = MavenContext(
+        resolver=PythonResolver(progress_callback=lambda name, size: _Received(name, size, progress)),
+        repo_cache=repository(cache),
+        timeout=60,
+    )
+    try:
+        _artifact(context, jar.coordinate).resolve()
+    except (RequestException, RuntimeError, OSError) as error:
+        path.unlink(missing_ok=True)
+        raise StackError(f"could not download {jar.coordinate}: {error}; run it again") from error
+    got = _sha256(path)
+    if got != jar.sha256:
+        path.unlink(missing_ok=True)
+        raise StackError(
+            f"the download of {jar.coordinate} is damaged: expected sha256 {jar.sha256}, got {got}; "
+            "it was deleted, run it again"
+        )
+
+
+def _artifact(context: MavenContext, coordinate: str) -> Artifact:
+    group, artifact, *kind, version = coordinate.split(":")
+    suffix, classifier = kind or ("jar", "")
+    return context.project(group, artifact).at_version(version).artifact(classifier, suffix)
+
+
+class _Received:
+    """jgo's context manager of one download, which yields the function that takes each chunk's length."""
+
+    def __init__(self, name: str, size: int, progress: Callable[[str, int, int], None]):
+        self._report = lambda count: progress(name, count, size)
+
+    def __enter__(self) -> Callable[[int], None]:
+        return self._report
+
+    def __exit__(self, *_) -> None: ...
+
+
+def _unpack(archive: Path, target: Path) -> None:
+    with TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as beside:
+        with tarfile.open(archive) as tar:
+            tar.extractall(beside, filter="data")
+        Path(beside).chmod(0o755)
+        Path(beside).rename(target)
+        Path(beside).mkdir()  # for the context manager to remove
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return None
+
+
+def lock(cache: Path) -> str:
+    """Resolve `PINS`, download what they name, and return the text of ``jars.lock``."""
+    context = MavenContext(repo_cache=repository(cache), timeout=60)
+    lines = ["# server, Maven coordinate, sha256. Made by: python -m outlay.stack.jars lock"]
+    for server, pins in PINS.items():
+        for artifact in _resolve(context, server, pins):
+            kind = [artifact.packaging, artifact.classifier] if artifact.classifier else []
+            coordinate = ":".join([artifact.groupId, artifact.artifactId, *kind, artifact.version])
+            lines.append(f"{server} {coordinate} {_sha256(artifact.resolve())}")
+    return "\n".join(lines) + "\n"
+
+
+def _resolve(context: MavenContext, server: str, pins: tuple[str, ...]) -> list[Artifact]:
+    if server not in _WITH_DEPENDENCIES:
+        return [_artifact(context, pin) for pin in pins]
+    # raw: the versions that the server itself names, not those of another dependency's bill of materials
+    asked = [Dependency(_artifact(context, pin), raw=True) for pin in pins]
+    inputs, transitive = context.resolver.resolve(asked)
+    return [dependency.artifact for dependency in (*inputs, *transitive)]
+
+
+if __name__ == "__main__":
+    from outlay.settings import settings
+
+    match sys.argv[1:]:
+        case ["lock"]:
+            LOCK.write_text(lock(settings().cache))
+        case ["fetch", *servers] if servers and set(servers) <= set(PINS):
+            fetch(servers, settings().cache, lambda name, count, size: None)
+        case _:
+            sys.exit(f"usage: python -m outlay.stack.jars lock | fetch {' '.join(PINS)}")

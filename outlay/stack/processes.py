@@ -1,0 +1,67 @@
+"""Processes of a home, found without its supervisor: what is left when that was killed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import psutil
+
+from outlay.stack.conf import MARK
+
+
+def of_home(folder: Path) -> list[psutil.Process]:
+    """Every process of the stack whose home is `folder`, as far as this user may see them.
+
+    They are known by the mark in their environment. PostgreSQL's rewrite theirs into their title, and are known by
+    their working folder and program.
+    """
+    spared = {os.getpid(), *(process.pid for process in psutil.Process().parents())}
+    return [process for process in psutil.process_iter() if process.pid not in spared and _belongs(process, folder)]
+
+
+def stop(processes: list[psutil.Process], *, seconds: float = 15.0) -> None:
+    """End them politely, then by force; returns when all are gone."""
+    for how in (psutil.Process.terminate, psutil.Process.kill):
+        for process in processes:
+            try:
+                how(process)
+            except psutil.NoSuchProcess:
+                continue  # it ended by itself
+        _, processes = psutil.wait_procs(processes, timeout=seconds)
+    if processes:
+        raise RuntimeError(f"processes {[p.pid for p in processes]} did not end after SIGKILL")
+
+
+def tree(pid: int) -> list[psutil.Process]:
+    """The process and everything it started; empty when it is gone."""
+    try:
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def listens(pid: int, port: int) -> bool:
+    """Whether the process, or one that it started, listens on the TCP port; True where the system does not tell."""
+    for process in tree(pid):
+        try:
+            connections = process.net_connections("tcp")
+        except psutil.NoSuchProcess:
+            continue  # it ended meanwhile
+        except psutil.AccessDenied:
+            return True
+        if any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in connections):
+            return True
+    return False
+
+
+def _belongs(process: psutil.Process, folder: Path) -> bool:
+    try:
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        if process.environ().get(MARK) == str(folder):
+            return True
+        return process.name() == "postgres" and process.cwd() == str((folder / "postgres").resolve())
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False

@@ -1,0 +1,1 @@
+"""The pages: thin over `outlay`, which holds what they show and do."""

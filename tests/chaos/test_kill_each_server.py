@@ -1,0 +1,121 @@
+"""Kill -9 of any server, while expenses stream in, loses nothing and doubles nothing."""
+
+import json
+import os
+import signal
+from decimal import Decimal
+
+import psutil
+import pytest
+
+from outlay.db import session
+from tests.support import outlay, outlay_json, start_outlay, until
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
+
+SERVERS = ("kafka", "postgres", "registry", "live", "spark", "code", "webserver", "daemon", "app")
+
+
+def services() -> dict[str, dict]:
+    return json.loads(outlay("status", "--json", "--no-layers").stdout)["services"]
+
+
+def healthy() -> bool:
+    return outlay("status", "--json", "--no-layers").returncode == 0
+
+
+def kill_and_wait(name: str) -> None:
+    """Kill the server and all it started, then wait until the supervisor has it healthy again under another pid."""
+    pid = services()[name]["pid"]
+    family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    for process in family:
+        try:
+            os.kill(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue  # it went with its parent
+
+    def back() -> bool:
+        now = services()[name]
+        return now["state"] == "running" and now["pid"] not in (None, pid)
+
+    until(back, what=f"{name} back after kill -9")
+
+
+def test_killing_each_server_while_expenses_stream_in_loses_and_doubles_nothing(stack):
+    before = outlay_json("status")["layers"]["live"]
+    simulator = start_outlay("simulate", "--rate", "200", "--json")
+    try:
+        for name in SERVERS:
+            kill_and_wait(name)
+        simulator.send_signal(signal.SIGINT)
+        out, err = simulator.communicate(timeout=180)
+    finally:
+        simulator.kill()
+    assert simulator.returncode == 0, err
+    said = json.loads(out)
+    assert said["failed"] == 0
+    assert said["acknowledged"] == said["sent"] > 0
+
+    until(healthy, what="every server healthy")
+    until(lambda: in_live() - before["transactions"] >= said["transactions"], what="live caught up")
+    build = outlay_json("build")
+    after = outlay_json("status")["layers"]
+    for name in ("live", "bronze", "silver", "gold"):
+        assert after[name]["transactions"] - before["transactions"] == said["transactions"], name
+        for currency, total in said["totals"].items():
+            gained = Decimal(after[name]["totals"][currency]) - Decimal(before["totals"].get(currency, "0"))
+            assert gained == Decimal(total), (name, currency)
+    reconciled = [c for c in build["checks"] if c["check"] == "reconciliation"]
+    assert reconciled
+    assert all(c["passed"] for c in reconciled), reconciled
+
+
+def in_live() -> int:
+    with session("projector") as connection:
+        row = connection.execute("SELECT count(*) FROM live.transactions WHERE operation <> 'voided'").fetchone()
+    return row[0]
+
+
+def test_postgres_restarted_in_the_middle_of_a_build_fails_it_clearly_or_not_at_all_and_the_next_completes(stack):
+    simulator = start_outlay("simulate", "--rate", "500", "--duration", "4", "--json")
+    _, err = simulator.communicate(timeout=120)
+    assert simulator.returncode == 0, err
+    until(lambda: unlanded_are_in_live(), what="live caught up")
+    building = start_outlay("build", "--json")
+    until(lambda: landed_but_unpublished() > 0 or building.poll() is not None, what="the build landed something")
+    kill_and_wait("postgres")
+    _, err = building.communicate(timeout=300)
+    if building.returncode != 0:
+        assert err.strip().count("\n") <= 1, err
+    until(healthy, what="every server healthy")
+    outlay_json("build")
+    figures = outlay_json("status")["layers"]
+    assert figures["live"] == figures["bronze"] == figures["silver"] == figures["gold"]
+
+
+def landed_but_unpublished() -> int:
+    with session("pipeline") as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM bronze.files WHERE file_id NOT IN (SELECT file_id FROM silver.batch_files)"
+        ).fetchone()
+    return row[0]
+
+
+def unlanded_are_in_live() -> bool:
+    """Whether live stands at the end of the log."""
+    from confluent_kafka import Consumer, TopicPartition
+
+    from outlay.settings import settings
+
+    consumer = Consumer({"bootstrap.servers": settings().bootstrap, "group.id": "tests"})
+    try:
+        with session("projector") as connection:
+            rows = connection.execute(
+                "SELECT partition, next_offset FROM live.offsets WHERE topic = 'transaction'"
+            ).fetchall()
+        return bool(rows) and all(
+            consumer.get_watermark_offsets(TopicPartition("transaction", partition), timeout=10)[1] == next_offset
+            for partition, next_offset in rows
+        )
+    finally:
+        consumer.close()

@@ -1,0 +1,70 @@
+"""The servers that integration, app and chaos tests talk to: the embedded ones, started once a session."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from outlay.settings import Settings, settings
+from tests.support import outlay
+
+KINDS = ("integration", "app", "chaos")
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory) -> Iterator[Settings]:
+    """Settings of a running stack with a home of its own, which ends with the session.
+
+    ``OUTLAY_TEST_HOME=<home>`` uses that home's stack and leaves it running; ``OUTLAY_TEST_SERVICES=postgres,kafka``
+    starts these alone, with what they need.
+    """
+    given = os.environ.get("OUTLAY_TEST_HOME")
+    home = Path(given).absolute() if given else tmp_path_factory.mktemp("outlay", numbered=True) / "home"
+    patch = pytest.MonkeyPatch()
+    patch.setenv("OUTLAY_HOME", str(home))
+    patch.setenv("OUTLAY_AUTO_BUILD", "false")
+    settings.cache_clear()
+    some = os.environ.get("OUTLAY_TEST_SERVICES")
+    started = outlay("up", *(("--only", some) if some else ()))
+    try:
+        if started.returncode != 0:
+            pytest.fail(f"the stack did not start: {started.stdout}{started.stderr}")
+        settings.cache_clear()
+        yield settings()
+    finally:
+        if not given:
+            stopped = outlay("down")
+            assert stopped.returncode == 0, stopped.stderr
+            shutil.rmtree(home, ignore_errors=True)
+        patch.undo()
+        settings.cache_clear()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Unit tests first, so that a simple mistake shows before any server is started."""
+    items.sort(key=lambda item: ("unit", *KINDS).index(_kind(item)))
+
+
+def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
+    """Print how many tests of each kind passed, failed or were skipped."""
+    counts: dict[str, Counter[str]] = {}
+    for outcome in ("passed", "failed", "error", "skipped"):
+        for report in terminalreporter.getreports(outcome):
+            if outcome == "passed" and report.when != "call":
+                continue
+            kind = next((kind for kind in KINDS if kind in getattr(report, "keywords", ())), "unit")
+            counts.setdefault(kind, Counter())[outcome] += 1
+    terminalreporter.section("tests of each kind")
+    for kind in ("unit", *KINDS):
+        if kind in counts:
+            said = ", ".join(f"{count} {outcome}" for outcome, count in counts[kind].items())
+            terminalreporter.write_line(f"{kind:<12} {sum(counts[kind].values()):>4}: {said}")
+
+
+def _kind(item: pytest.Item) -> str:
+    return next((kind for kind in KINDS if item.get_closest_marker(kind)), "unit")

@@ -1,0 +1,260 @@
+"""The API against the real line: what it answers is what live holds, and a retry is the same event."""
+
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID, uuid4
+
+import pytest
+from fastapi.testclient import TestClient
+
+from outlay.api import app, process
+from outlay.db import session
+from outlay.ledger.workspaces import ensure_account, ensure_workspace
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def home(stack):
+    """A workspace of its own, with one account."""
+    ledger = process.ledger()
+    workspace = ensure_workspace(ledger, name=f"API {uuid4()}", currency="EUR", time_zone="Europe/Berlin")
+    yield workspace, ensure_account(ledger, workspace, name="Card", currency="EUR", type="card")
+    process.close()
+
+
+@pytest.fixture(scope="module")
+def client(stack, home):
+    workspace, _ = home
+    headers = {
+        "Authorization": f"Bearer {stack.api_token.get_secret_value()}",
+        "X-Outlay-Workspace": str(workspace.workspace_id),
+    }
+    return TestClient(app.create(), headers=headers)
+
+
+@pytest.fixture
+def draft(home):
+    _, account = home
+    return {
+        "account_id": str(account.account_id),
+        "occurred_on": "2026-03-14",
+        "amount": "12.50",
+        "currency": "EUR",
+        "description": f"Bakery {uuid4()}",
+    }
+
+
+def record(client, draft, **headers) -> dict:
+    answer = client.post("/expenses", json=draft, headers=headers)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def read(client, transaction_id) -> dict:
+    answer = client.get(f"/expenses/{transaction_id}")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_an_expense_is_in_live_when_it_is_answered_and_keeps_its_amount_to_the_digit(client, draft):
+    lines = [{"amount": "10.00", "category_id": "food.groceries"}, {"amount": "2.50", "note": "a gift"}]
+    answer = record(client, draft | {"tags": ["lunch"], "note": "with Anna", "external_id": "till 7", "lines": lines})
+    assert answer["decision"] == "accepted"
+    expense = read(client, answer["transaction_id"])
+    assert {name: expense[name] for name in ("amount", "currency", "occurred_on", "note", "tags", "external_id")} == {
+        "amount": "12.5000",
+        "currency": "EUR",
+        "occurred_on": "2026-03-14",
+        "note": "with Anna",
+        "tags": ["lunch"],
+        "external_id": "till 7",
+    }
+    assert [(line["amount"], line["category_id"], line["note"]) for line in expense["lines"]] == [
+        ("10.0000", "food.groceries", None),
+        ("2.5000", None, "a gift"),
+    ]
+
+
+@pytest.mark.parametrize("how", ["Idempotency-Key", "event_id"])
+def test_a_retry_is_the_same_event_and_another_content_under_it_is_refused(client, draft, how):
+    key = str(uuid4())
+    headers = {"Idempotency-Key": key} if how == "Idempotency-Key" else {}
+    mine = draft if headers else draft | {"event_id": key}
+    first = record(client, mine, **headers)
+    again = client.post("/expenses", json=mine, headers=headers)
+    assert again.json() == first
+    other = client.post("/expenses", json=mine | {"amount": "99.00"}, headers=headers)
+    assert other.status_code == 422
+    assert other.json()["errors"][0]["rule"] == "event_id_unused"
+    listed = client.get("/expenses", params={"text": draft["description"]}).json()["expenses"]
+    assert [expense["transaction_id"] for expense in listed] == [first["transaction_id"]]
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "says"),
+    [
+        ({"amount": 12.5}, "amount", "as a string"),
+        ({"amount": "12.505"}, "amount", "2 decimals"),
+        ({"amount": "-1.00"}, "amount", "0 or more"),
+        ({"amount": "1", "kind": "income"}, "amount", "0 or less"),
+        ({"amount": "twelve"}, "amount", "decimal"),
+        ({"currency": "XXQ"}, "currency", "ISO 4217"),
+        ({"occurred_on": "2026-13-01"}, "occurred_on", "month"),
+        ({"occurred_on": "1066-10-14"}, "occurred_on", "1900"),
+        ({"colour": "red"}, "colour", "not permitted"),
+        ({"account_id": "mine"}, "account_id", "UUID"),
+        ({"lines": [{"amount": "1.00"}]}, "lines", "sum to"),
+        ({"note": "nul \0"}, "note", "NUL"),
+    ],
+)
+def test_what_cannot_be_recorded_is_refused_with_its_field_and_nothing_is_stored(client, draft, change, field, says):
+    answer = client.post("/expenses", json=draft | change)
+    assert answer.status_code == 422, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert field in [error["field"] for error in answer.json()["errors"]]
+    assert says.lower() in answer.json()["detail"].lower()
+    assert client.get("/expenses", params={"text": draft["description"]}).json()["expenses"] == []
+
+
+def test_a_change_names_the_version_it_is_of_and_the_second_of_two_is_told(client, draft):
+    transaction_id = record(client, draft)["transaction_id"]
+    where = f"/expenses/{transaction_id}"
+    assert client.get(where).headers["etag"] == '"1"'
+    assert client.patch(where, json={"note": "mine"}).status_code == 428
+    first = client.patch(where, json={"note": "mine"}, headers={"If-Match": '"1"'})
+    assert (first.status_code, first.headers["etag"]) == (200, '"2"')
+    second = client.patch(where, json={"note": "theirs"}, headers={"If-Match": '"1"'})
+    assert (second.status_code, second.headers["etag"]) == (412, '"2"')
+    assert "version 2" in second.json()["detail"]
+    assert read(client, transaction_id)["note"] == "mine"
+
+
+def test_of_many_changes_of_one_version_exactly_one_wins(client, draft):
+    transaction_id = record(client, draft)["transaction_id"]
+
+    def change(number: int) -> int:
+        answer = client.patch(f"/expenses/{transaction_id}", json={"note": str(number)}, headers={"If-Match": '"1"'})
+        return answer.status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        codes = list(pool.map(change, range(8)))
+    assert sorted(codes) == [200] + [412] * 7
+    expense = read(client, transaction_id)
+    assert (expense["version"], expense["note"]) == (2, str(codes.index(200)))
+
+
+def test_a_voided_expense_leaves_the_list_and_comes_back_as_it_was(client, draft):
+    transaction_id = record(client, draft)["transaction_id"]
+
+    def listed(**filters) -> list[str]:
+        found = client.get("/expenses", params={"text": draft["description"], **filters}).json()["expenses"]
+        return [expense["transaction_id"] for expense in found]
+
+    where = f"/expenses/{transaction_id}"
+    assert client.post(f"{where}/void", headers={"If-Match": '"1"'}).status_code == 200
+    assert (listed(), listed(status="void"), listed(status="any")) == ([], [transaction_id], [transaction_id])
+    assert client.patch(where, json={"note": "x"}, headers={"If-Match": '"2"'}).status_code == 422
+    assert client.post(f"{where}/restore", headers={"If-Match": '"2"'}).status_code == 200
+    assert listed() == [transaction_id]
+    assert read(client, transaction_id)["amount"] == "12.5000"
+
+
+@pytest.fixture(scope="module")
+def month(client, home):
+    """Twelve expenses over one month; returns their descriptions, newest first."""
+    _, account = home
+    tag = str(uuid4())
+    for day in range(1, 13):
+        record(
+            client,
+            {
+                "account_id": str(account.account_id),
+                "occurred_on": f"2024-05-{day:02}",
+                "amount": f"{(day * 7) % 12 + 1}.00",
+                "currency": "EUR",
+                "description": f"Shop {day:02}",
+                "category_id": "food.groceries" if day % 2 else "housing.rent",
+                "status": "pending" if day == 12 else "posted",
+                "tags": [tag],
+            },
+        )
+    return tag
+
+
+@pytest.mark.parametrize("sort", ["newest", "oldest", "largest", "smallest", "name"])
+def test_pages_of_any_order_hold_every_expense_once_and_in_order(client, month, sort):
+    found, asked = [], {"text": month, "sort": sort, "limit": 5}
+    while True:
+        page = client.get("/expenses", params=asked).json()
+        assert len(page["expenses"]) <= 5
+        found += page["expenses"]
+        if page["next"] is None:
+            break
+        asked["cursor"] = page["next"]
+    key, backwards = {
+        "newest": ("occurred_on", True),
+        "oldest": ("occurred_on", False),
+        "largest": ("amount", True),
+        "smallest": ("amount", False),
+        "name": ("merchant", False),
+    }[sort]
+    values = [float(e[key]) if key == "amount" else e[key] for e in found]
+    assert values == sorted(values, reverse=backwards)
+    assert sorted(e["description"] for e in found) == [f"Shop {day:02}" for day in range(1, 13)]
+
+
+@pytest.mark.parametrize(
+    ("filters", "days"),
+    [
+        ({"from": "2024-05-03", "to": "2024-05-05"}, [5, 4, 3]),
+        ({"category": "housing"}, [12, 10, 8, 6, 4, 2]),
+        ({"category": "food.groceries", "to": "2024-05-04"}, [3, 1]),
+        ({"status": "pending"}, [12]),
+        ({"kind": "income"}, []),
+        ({"account": str(UUID(int=0))}, []),
+        ({"text": "sHOp 07"}, [7]),
+    ],
+)
+def test_filters_leave_what_they_name(client, month, filters, days):
+    text = f"{month} {filters.pop('text', '')}"
+    found = client.get("/expenses", params={"text": text, **filters}).json()["expenses"]
+    assert [int(expense["occurred_on"][-2:]) for expense in found] == days
+
+
+def test_a_cursor_of_nobody_is_refused(client):
+    answer = client.get("/expenses", params={"cursor": "made up"})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "cursor")
+
+
+def test_one_workspace_never_shows_in_another(client, draft, stack):
+    transaction_id = record(client, draft)["transaction_id"]
+    other = ensure_workspace(process.ledger(), name=f"Other {uuid4()}", currency="EUR")
+    as_other = {"X-Outlay-Workspace": str(other.workspace_id)}
+    assert client.get("/expenses", headers=as_other).json() == {"expenses": [], "next": None}
+    for method, path in (("GET", ""), ("PATCH", ""), ("POST", "/void"), ("POST", "/restore")):
+        body = {"json": {"note": "x"}} if method == "PATCH" else {}
+        answer = client.request(
+            method, f"/expenses/{transaction_id}{path}", headers=as_other | {"If-Match": '"1"'}, **body
+        )
+        assert answer.status_code == 404, (method, path)
+
+
+def test_a_request_says_which_workspace_and_one_that_does_not_exist_is_not_found(client):
+    assert client.get("/expenses", headers={"X-Outlay-Workspace": str(uuid4())}).status_code == 404
+    token = client.headers["Authorization"]
+    answer = TestClient(app.create()).get("/expenses", headers={"Authorization": token})
+    assert (answer.status_code, "X-Outlay-Workspace" in answer.json()["detail"]) == (400, True)
+
+
+def test_the_first_page_and_the_hundredth_read_the_index_and_no_more(home):
+    from outlay.ledger import queries
+
+    workspace, _ = home
+    query = queries.named("expenses")
+    values = dict.fromkeys(query.parameters) | {"sort": "newest", "size": 51}
+    with session("app", workspace_id=workspace.workspace_id) as connection:
+        connection.execute("SET LOCAL enable_seqscan = off")
+        plan = connection.execute("EXPLAIN " + query.sql, values, prepare=False).fetchall()
+    text = "\n".join(row[0] for row in plan)
+    assert "transactions_by_day" in text
+    assert "Sort" not in text.replace("Incremental Sort", "")

@@ -1,0 +1,253 @@
+"""Gold: what a build makes of silver, at the cost of what is new, however often it was interrupted."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from uuid import UUID, uuid4
+
+import pytest
+
+from ingestion import events
+from outlay.ledger.layers import layers
+from tests.integration.warehouse import (
+    ACCOUNT,
+    NOW,
+    OTHER_WORKSPACE,
+    WORKSPACE,
+    Warehouse,
+    amended,
+    build,
+    dbt,
+    opened,
+    purchase,
+)
+from tests.vectors.load import acceptance
+
+pytestmark = pytest.mark.integration
+
+MARTS = {
+    "gold.fct_transactions": "workspace_id, transaction_id, line_no",
+    "gold.fct_daily_spend": "workspace_id, occurred_on, category_id, account_id, currency",
+    "gold.dim_account": "workspace_id, account_id, version",
+    "gold.dim_user": "workspace_id, user_id",
+    "gold.dim_category": "workspace_id, category_id",
+    "gold.dim_merchant": "workspace_id, merchant",
+    "gold.dim_currency": "currency",
+    "gold.dim_date": "date_on",
+    "intermediate.int_transactions_current": "workspace_id, transaction_id",
+    "intermediate.int_entities_current": "workspace_id, entity, entity_id",
+}
+
+
+@pytest.fixture(scope="module")
+def warehouse(stack, tmp_path_factory) -> Iterator[Warehouse]:
+    with opened(stack, tmp_path_factory.mktemp("lake")) as warehouse:
+        yield warehouse
+
+
+def contents(warehouse: Warehouse) -> dict[str, list[tuple]]:
+    return {mart: warehouse.rows(f"SELECT * FROM {mart} ORDER BY {key}") for mart, key in MARTS.items()}  # noqa: S608
+
+
+def entity(kind: str, entity_id: UUID, state: dict, *, workspace_id=WORKSPACE, **fields) -> dict:
+    given = {"occurred_at": NOW, "recorded_at": NOW, "source": "app"}
+    return events.entity(
+        entity=kind, entity_id=entity_id, state=state, workspace_id=workspace_id, **{**given, **fields}
+    )
+
+
+def test_builds_of_what_is_new_end_where_a_build_of_everything_does(warehouse):
+    card = {"name": "Card", "type": "card", "currency": "EUR", "institution": None, "owner_id": UUID(int=9)}
+    own = uuid4()
+    category = {"category_id": str(own), "name": "Beekeeping", "parent_id": "food"}
+    person = {"name": "Ada", "email": None, "locale": "de-AT", "time_zone": "Europe/Vienna"}
+    warehouse.publish(
+        entity("account", ACCOUNT, card),
+        entity("user", UUID(int=9), person, workspace_id=None),
+        entity("membership", UUID(int=10), {"user_id": UUID(int=9), "role": "owner"}),
+        entity("category", own, category),
+        topic="user",
+    )
+    moved = purchase(occurred_on=date(2026, 3, 31), category_id=str(own), merchant="Apiary")
+    split = purchase(
+        amount=Decimal("10.0000"),
+        lines=[
+            events.line(Decimal("7.5000"), line_id=uuid4(), category_id="food.groceries"),
+            events.line(Decimal("2.5000"), line_id=uuid4(), category_id="family.pets"),
+        ],
+    )
+    gone = purchase(merchant="Never again")
+    abroad = purchase(currency="XAF", amount=Decimal("1000.0000"))
+    refund = purchase(kind="refund", amount=Decimal("-1.2000"))
+    elsewhere = purchase(workspace_id=OTHER_WORKSPACE, category_id=None)
+    ancient = purchase(occurred_on=date(1950, 1, 1))
+    warehouse.publish(moved, split, gone, abroad, refund, elsewhere, ancient)
+    build()
+    later = amended(moved, occurred_on=date(2026, 4, 1), merchant="Honey & Co", amount=Decimal("6.0000"))
+    warehouse.publish(later, moved, amended(gone, operation="voided"))
+    build()
+    renamed = {**card, "name": "Old card"}
+    warehouse.publish(
+        entity(
+            "account", ACCOUNT, renamed, version=2, operation="updated", occurred_at=datetime(2026, 6, 1, tzinfo=UTC)
+        ),
+        topic="user",
+    )
+    warehouse.publish(
+        amended(later, category_id="food.restaurants"), amended(split, lines=[], amount=Decimal("9.0000"))
+    )
+    build()
+    step_by_step = contents(warehouse)
+    build("--full-refresh")
+    assert contents(warehouse) == step_by_step
+
+    columns = "transaction_id, occurred_on, category_id, merchant, amount, version"
+    facts = {row[0]: row[1:] for row in warehouse.rows(f"SELECT {columns} FROM gold.fct_transactions")}  # noqa: S608
+    assert facts[moved["transaction_id"]] == (date(2026, 4, 1), "food.restaurants", "Honey & Co", Decimal("6.0000"), 3)
+    assert gone["transaction_id"] not in facts
+    assert warehouse.rows("SELECT merchant FROM gold.dim_merchant WHERE workspace_id = %s", WORKSPACE) == [
+        ("Bakery",),
+        ("Honey & Co",),
+    ]
+    assert warehouse.rows(
+        "SELECT amount_converted, amount_not_converted FROM gold.fct_daily_spend WHERE currency = 'XAF'"
+    ) == [(Decimal(0), Decimal(1000))]
+    assert warehouse.rows("SELECT name, is_current, valid_to FROM gold.dim_account ORDER BY version") == [
+        ("Card", False, datetime(2026, 6, 1, tzinfo=UTC)),
+        ("Old card", True, None),
+    ]
+    assert warehouse.rows("SELECT path, kind, level FROM gold.dim_category WHERE category_id = %s", str(own)) == [
+        ("Food and drink › Beekeeping", "spending", 2)
+    ]
+    assert warehouse.rows("SELECT name, role, is_member FROM gold.dim_user") == [("Ada", "owner", True)]
+
+
+def test_every_layer_counts_the_same_current_transactions_from_its_own_store(warehouse):
+    assert layers()["live"] == layers()["bronze"] == layers()["silver"] == layers()["gold"]
+
+
+def test_the_acceptance_rule_leaves_the_state_that_the_vectors_say(warehouse):
+    """Each thing's state is that of its last accepted event, though the log was cut into two batches in its middle."""
+    halves: tuple[list, list] = ([], [])
+    expected, told = {}, {}
+    for vector in acceptance():
+        things, ids = defaultdict(uuid4), defaultdict(uuid4)
+        for number, (sight, decision) in enumerate(zip(vector.events, vector.decisions, strict=True), start=1):
+            thing, amount = things[sight.entity_id], Decimal(number)
+            halves[number > len(vector.events) // 2].append(
+                purchase(transaction_id=thing, event_id=ids[sight.event_id], version=sight.version, amount=amount)
+            )
+            told[thing] = vector.name
+            if decision == "accepted":
+                expected[thing] = amount
+    for half in halves:
+        warehouse.publish(*half)
+        assert dbt("run", "--select", "int_transactions_current").success
+    held = dict(
+        warehouse.rows(
+            "SELECT transaction_id, amount FROM intermediate.int_transactions_current WHERE transaction_id = ANY(%s)",
+            list(expected),
+        )
+    )
+    assert {told[thing] for thing in expected if held.get(thing) != expected[thing]} == set()
+
+
+def test_one_expense_more_reads_and_writes_what_it_touches(warehouse):
+    warehouse.publish(
+        *(purchase(merchant=f"Shop {n % 50}", occurred_on=date(2025, 1 + n % 12, 1 + n % 28)) for n in range(2000))
+    )
+    build()
+    one = purchase(merchant="Shop 1", occurred_on=date(2025, 2, 3))
+    batch = warehouse.publish(one)
+    build()
+    costs = warehouse.rows(
+        "SELECT model, rows_read, rows_written FROM gold.model_runs WHERE upto = %s AND since < upto", batch
+    )
+    assert {model for model, *_ in costs} == {
+        "int_transactions_current",
+        "fct_transactions",
+        "fct_daily_spend",
+        "dim_merchant",
+    }
+    assert [cost for cost in costs if not (0 < cost[1] <= 100 and 0 < cost[2] <= 10)] == []
+    assert warehouse.rows(
+        "SELECT amount FROM gold.fct_transactions WHERE transaction_id = %s", one["transaction_id"]
+    ) == [(Decimal("4.5000"),)]
+
+
+def test_a_build_that_failed_in_the_middle_is_made_good_by_the_next(warehouse):
+    first = purchase(occurred_on=date(2024, 1, 31))
+    warehouse.publish(first)
+    build()
+    second = amended(first, occurred_on=date(2024, 2, 1))
+    warehouse.publish(second)
+    assert dbt("run", "--select", "int_transactions_current").success
+    warehouse.publish(amended(second, occurred_on=date(2024, 3, 1)))
+    assert dbt("run", "--select", "int_transactions_current").success
+    build()
+    where = "WHERE transaction_id = %s"
+    assert warehouse.rows(f"SELECT occurred_on FROM gold.fct_transactions {where}", first["transaction_id"]) == [  # noqa: S608
+        (date(2024, 3, 1),)
+    ]
+    assert warehouse.rows(
+        "SELECT occurred_on FROM gold.fct_daily_spend WHERE occurred_on BETWEEN '2024-01-01' AND '2024-12-31'"
+    ) == [(date(2024, 3, 1),)]
+
+
+def test_nothing_new_costs_nothing(warehouse):
+    build()
+    before = warehouse.rows("SELECT coalesce(max(finished_at), 'epoch') FROM gold.model_runs")[0][0]
+    build()
+    assert (
+        warehouse.rows(
+            "SELECT model FROM gold.model_runs WHERE finished_at > %s AND rows_read + rows_written > 0", before
+        )
+        == []
+    )
+
+
+def test_the_app_reads_its_own_workspace_and_nothing_past_a_policy(warehouse):
+    """What its role can read is under forced row-level security, or a view that asks as the reader, or public."""
+    public = {
+        "gold.dim_date",
+        "gold.dim_currency",
+        "gold.progress",
+        "gold.model_runs",
+        "live.offsets",
+        "silver.log_places",
+    }
+    readable = warehouse.rows("""
+        SELECT oid::regclass::text, relrowsecurity AND relforcerowsecurity OR reloptions @> '{security_invoker=true}'
+        FROM pg_class
+        WHERE relkind IN ('r', 'p', 'v', 'm', 'f')
+            AND relnamespace::regnamespace::text !~ '^(pg_|information_schema)'
+            AND has_schema_privilege('outlay_app', relnamespace, 'USAGE')
+            AND has_table_privilege('outlay_app', oid, 'SELECT')
+    """)
+    guarded = {name for name, safe in readable if safe}
+    open_to_all = {name for name, safe in readable if not safe}
+    assert {name for name in open_to_all if not name.startswith("reference.")} <= public
+    assert {
+        "gold.fct_transactions",
+        "gold.fct_daily_spend",
+        "gold.dim_category",
+        "gold.workspace_categories",
+    } <= guarded
+    assert not any("fct_transactions_" in name for name, _ in readable), "a partition would pass by its parent's policy"
+
+
+def test_a_session_of_the_app_sees_the_workspace_it_named(warehouse):
+    from outlay.db import session
+
+    with session("app", workspace_id=OTHER_WORKSPACE) as connection:
+        seen = connection.execute("SELECT DISTINCT workspace_id FROM gold.fct_transactions").fetchall()
+        own = connection.execute("SELECT count(*) FROM gold.workspace_categories WHERE name = 'Beekeeping'").fetchone()
+        shared = connection.execute(
+            "SELECT count(*) FROM gold.workspace_categories WHERE category_id = 'food'"
+        ).fetchone()
+    assert (seen, own, shared) == ([(OTHER_WORKSPACE,)], (0,), (1,))
+    with session("app") as connection:
+        assert connection.execute("SELECT count(*) FROM gold.fct_daily_spend").fetchone() == (0,)

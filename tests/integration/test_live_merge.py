@@ -1,0 +1,226 @@
+"""The projector's merge: the acceptance rule in SQL, current state, and what the database refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from itertools import count
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from ingestion import events
+from ingestion.acceptance import Sight
+from ingestion.projection.errors import Fenced, OffsetsRewound, PartitionsAdded, TopicReplaced
+from ingestion.projection.log import Partition, Topic
+from ingestion.projection.records import Record, row
+from ingestion.projection.view import View
+from tests.integration.databases import fresh_database
+from tests.vectors.load import Vector, acceptance
+
+pytestmark = pytest.mark.integration
+
+TOPICS = {"transaction": Topic("topic-1", 2), "user": Topic("topic-2", 1)}
+HERE = Partition("transaction", 0)
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+WORKSPACE, ACCOUNT = UUID(int=1), UUID(int=2)
+
+
+@pytest.fixture(scope="module")
+def dsn(stack) -> Iterator[str]:
+    with fresh_database(stack.dsn("owner")) as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def connection(dsn) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(
+            "TRUNCATE live.offsets, live.events, live.transactions, live.entities, live.dead_letters CASCADE"
+        )
+        yield connection
+
+
+@pytest.fixture
+def view(dsn, connection) -> Iterator[View]:
+    with View.opened(dsn, TOPICS) as view:
+        yield view
+
+
+def purchase(**fields) -> dict:
+    given = dict(
+        workspace_id=WORKSPACE,
+        transaction_id=uuid4(),
+        account_id=ACCOUNT,
+        kind="expense",
+        occurred_on=date(2026, 5, 1),
+        amount=Decimal("4.50"),
+        currency="EUR",
+        source="app",
+        recorded_at=NOW,
+    )
+    return events.transaction(**{**given, **fields})
+
+
+class Write:
+    """Writes events to a view as if they stood in the log one after the other."""
+
+    def __init__(self, view: View):
+        self.view, self.offsets = view, count()
+
+    def __call__(self, *batch: dict, topic: str = "transaction") -> None:
+        records = [self.record(topic, event) for event in batch]
+        place = Partition(topic, 0)
+        self.view.write(records, {place: records[-1].offset + 1})
+
+    def record(self, topic: str, event: dict) -> Record:
+        place = (topic, TOPICS[topic].topic_id, 0, next(self.offsets), NOW)
+        return Record(*place, key=b"", value=b"original", headers=[("h", b"1")], row=row(*place, event), reason=None)
+
+
+def as_event(sight: Sight) -> dict:
+    return purchase(event_id=sight.event_id, transaction_id=sight.entity_id, version=sight.version, note=str(sight))
+
+
+@pytest.mark.parametrize("vector", acceptance(), ids=lambda vector: vector.name)
+def test_the_merge_decides_as_the_vectors_say_wherever_the_log_is_cut(vector: Vector, connection, view):
+    splits = list(vector.splits())
+    chosen = splits if len(splits) <= 8 else [splits[0], splits[-1], *splits[1:-1:17]]
+    write = Write(view)
+    for number, batches in enumerate(chosen):
+        workspace = uuid4()  # each cut is a world of its own
+        for batch in batches:
+            write(*({**as_event(sight), "workspace_id": workspace} for sight in batch))
+        decided = connection.execute(
+            'SELECT decision FROM live.events WHERE workspace_id = %s ORDER BY "offset"', (workspace,)
+        ).fetchall()
+        assert tuple(decision for (decision,) in decided) == vector.decisions, [len(batch) for batch in batches]
+        assert current(connection, workspace) == expected(vector), number
+
+
+def current(connection, workspace: UUID) -> dict[UUID, tuple[int, str]]:
+    """The state that live shows: version and note of each thing."""
+    rows = connection.execute(
+        "SELECT transaction_id, version, note FROM live.transactions WHERE workspace_id = %s", (workspace,)
+    )
+    return {thing: (version, note) for thing, version, note in rows}
+
+
+def expected(vector: Vector) -> dict[UUID, tuple[int, str]]:
+    accepted = [e for e, decision in zip(vector.events, vector.decisions, strict=True) if decision == "accepted"]
+    return {sight.entity_id: (sight.version, str(sight)) for sight in accepted}
+
+
+def test_every_field_of_a_transaction_arrives(connection, view):
+    line = events.line(Decimal("4.5"), line_id=uuid4(), category_id="food.coffee", note="flat white")
+    event = purchase(
+        occurred_at_local=datetime(2026, 5, 1, 9, 30),  # noqa: DTZ001
+        posted_on=date(2026, 5, 3),
+        merchant="Joe's",
+        description="JOE'S  \\ \t \n ☕",
+        category_id="food.coffee",
+        category_source="model",
+        category_confidence=0.75,
+        mcc="5814",
+        tags=["a, b", '"{}'],
+        lines=[line],
+        attachments=[{"attachment_id": uuid4(), "sha256": "0", "media_type": "image/png", "name": None}],
+        refund_of=uuid4(),
+    )
+    Write(view)(event)
+    cursor = connection.cursor(row_factory=psycopg.rows.dict_row)
+    row = cursor.execute("SELECT * FROM live.transactions").fetchone()
+    same = [name for name in event if name in row and name != "attachments"]
+    assert {name: row[name] for name in same} == {name: event[name] for name in same}
+    assert len(same) == 30
+    assert row["attachments"] == [
+        {**event["attachments"][0], "attachment_id": str(event["attachments"][0]["attachment_id"])}
+    ]
+    lines = cursor.execute("SELECT line_no, line_id, category_id, amount, note FROM live.transaction_lines").fetchall()
+    assert lines == [{"line_no": 1, **line}]
+    stored = cursor.execute("SELECT state, logged_at, topic, topic_id FROM live.events").fetchone()
+    assert stored["state"]["amount"] == "4.50"
+    assert stored["state"]["occurred_on"] == "2026-05-01"
+    assert stored["state"]["lines"][0]["amount"] == "4.5"
+    assert (stored["logged_at"], stored["topic"], stored["topic_id"]) == (NOW, "transaction", "topic-1")
+
+
+def test_lines_follow_the_current_version(connection, view):
+    write, thing = Write(view), uuid4()
+    three = [events.line(Decimal(1), line_id=uuid4()) for _ in range(3)]
+    write(purchase(transaction_id=thing, amount=Decimal(3), lines=three))
+    write(purchase(transaction_id=thing, amount=Decimal(2), lines=three[1:], version=2))
+    write(purchase(transaction_id=thing, amount=Decimal(1), lines=three[:1], version=2))  # stale
+    rows = connection.execute("SELECT line_no, line_id FROM live.transaction_lines ORDER BY line_no").fetchall()
+    assert rows == [(1, three[1]["line_id"]), (2, three[2]["line_id"])]
+
+
+def test_entities_keep_their_latest_state_and_one_id_may_name_two_things(connection, view):
+    write, same = Write(view), uuid4()
+    account = {"name": "Visa", "type": "card", "currency": "EUR", "institution": None, "owner_id": None}
+    given = {"entity_id": same, "workspace_id": WORKSPACE, "source": "app", "event_id": uuid4()}
+    write(
+        events.entity(entity="account", state=account, **given),
+        events.entity(entity="workspace", state={"name": "Home", "currency": "EUR", "time_zone": None}, **given),
+        events.entity(entity="account", state={**account, "name": "Amex"}, **{**given, "event_id": uuid4()}, version=2),
+        topic="user",
+    )
+    rows = connection.execute(
+        "SELECT entity, version, state -> entity ->> 'name' FROM live.entities ORDER BY entity"
+    ).fetchall()
+    assert rows == [("account", 2, "Amex"), ("workspace", 1, "Home")]
+
+
+def test_one_event_that_the_database_refuses_becomes_a_dead_letter_and_all_others_are_kept(connection, view):
+    write = Write(view)
+    records = [write.record("transaction", purchase(note=str(number))) for number in range(20)]
+    *others, state = records[13].row
+    records[13] = records[13]._replace(row=(*others, state.replace('"13"', r'"\u0000"')))
+    view.write(records, {HERE: 20})
+    kept = {int(note) for (note,) in connection.execute("SELECT note FROM live.transactions")}
+    assert kept == set(range(20)) - {13}
+    letters = connection.execute('SELECT "offset", value, headers, reason FROM live.dead_letters').fetchall()
+    assert [(offset, value, headers) for offset, value, headers, _ in letters] == [(13, b"original", [["h", "MQ=="]])]
+    assert letters[0][3] == "PostgreSQL refused it: unsupported Unicode escape sequence"
+    assert view.positions[HERE] == 20
+
+
+def test_a_second_projector_is_fenced_and_writes_nothing(connection, dsn, view):
+    with View.opened(dsn, TOPICS) as late:
+        Write(view)(purchase())
+        with pytest.raises(Fenced, match="only one may run"):
+            Write(late)(purchase(), purchase())
+    assert connection.execute("SELECT count(*) FROM live.transactions").fetchone() == (1,)
+
+
+def test_a_log_that_is_not_the_one_live_was_built_from_is_refused(dsn, view):
+    Write(view)(purchase())
+    with (
+        pytest.raises(TopicReplaced, match="its id is topic-9, live was built from topic-1"),
+        View.opened(dsn, {**TOPICS, "transaction": Topic("topic-9", 2)}),
+    ):
+        pass
+    with (
+        pytest.raises(PartitionsAdded, match="has 3 partitions, live was built from 2"),
+        View.opened(dsn, {**TOPICS, "transaction": Topic("topic-1", 3)}),
+    ):
+        pass
+
+
+def test_offsets_set_back_by_hand_are_told_and_nothing_becomes_a_dead_letter(connection, dsn, view):
+    Write(view)(purchase())
+    connection.execute("UPDATE live.offsets SET next_offset = 0")
+    with View.opened(dsn, TOPICS) as again, pytest.raises(OffsetsRewound):
+        Write(again)(purchase())
+    assert connection.execute("SELECT count(*) FROM live.dead_letters").fetchone() == (0,)
+
+
+def test_who_listens_is_told_workspace_and_place_and_no_content(connection, view):
+    connection.execute("LISTEN outlay_live")
+    Write(view)(purchase(), purchase())
+    [notice] = list(connection.notifies(timeout=5, stop_after=1))
+    assert notice.payload.replace(" ", "") == (
+        f'{{"workspace_id":"{WORKSPACE}","topic":"transaction","partition":0,"offset":1}}'
+    )

@@ -1,0 +1,155 @@
+"""From an expense to gold: a large file of real purchases, then one expense more, at the cost of what changed."""
+
+import csv
+import gzip
+import random
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from outlay.db import session
+from outlay.ledger.commands import Ledger, TransactionDraft
+from outlay.ledger.workspaces import all_workspaces
+from tests.support import outlay, outlay_json, shared_data, until
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
+
+TORONTO = "transactions/toronto_pcard_2010_2017.csv.gz"
+MAPPING = ("--map", "date=date,merchant=merchant,amount=amount_cad,category=category", "--currency", "CAD")
+LAYERS = ("live", "bronze", "silver", "gold")
+GIB = 1024**3
+
+
+@pytest.fixture(scope="module")
+def toronto():
+    """The file, its rows as written, and their total."""
+    path = shared_data(TORONTO)
+    with gzip.open(path, "rt", newline="") as file:
+        lines = list(csv.reader(file))
+    return path, lines[0], lines[1:], sum(Decimal(row[lines[0].index("amount_cad")]) for row in lines[1:])
+
+
+@pytest.fixture(scope="module")
+def imported(stack, toronto):
+    """The file imported and built to gold: layers before and after, what the import and the build said."""
+    path, *_ = toronto
+    outlay_json("build", timeout=900)  # what other tests have recorded is in every layer before
+    before = outlay_json("status")["layers"]
+    said = outlay_json("import", str(path), *MAPPING, timeout=900)
+    built = outlay_json("build", timeout=900)
+    status = outlay_json("status")
+    return before, said, built, status
+
+
+def cad(figures: dict) -> Decimal:
+    return Decimal(figures["totals"].get("CAD", "0"))
+
+
+def test_every_purchase_of_the_file_is_in_every_layer_and_the_totals_agree_to_the_cent(imported, toronto):
+    before, said, built, status = imported
+    *_, rows, total = toronto
+    assert (said["inserted"], said["already_there"], said["refused"]) == (len(rows), 0, 0)
+    assert built["status"] == "SUCCESS"
+    for layer in LAYERS:
+        after = status["layers"][layer]
+        assert after["transactions"] - before[layer]["transactions"] == len(rows), layer
+        assert cad(after) - cad(before[layer]) == total, layer
+
+
+def test_no_server_passes_three_gib(imported):
+    *_, status = imported
+    heavy = {n: s["memory_bytes"] for n, s in status["services"].items() if (s.get("memory_bytes") or 0) > 3 * GIB}
+    assert heavy == {}
+
+
+def test_every_blocking_check_passed(imported):
+    _, _, built, _ = imported
+    assert [c for c in built["checks"] if not c["passed"] and c["severity"] == "error"] == []
+
+
+def test_importing_again_in_any_order_or_piecewise_adds_nothing(imported, toronto, tmp_path):
+    path, header, rows, _ = toronto
+    shuffled, half = tmp_path / "shuffled.csv", tmp_path / "first half.csv.gz"
+    mixed = rows.copy()
+    random.Random(7).shuffle(mixed)  # noqa: S311
+    with shuffled.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *mixed])
+    with gzip.open(half, "wt", newline="") as file:
+        csv.writer(file).writerows([header, *rows[: len(rows) // 2]])
+    for again, count in ((path, len(rows)), (shuffled, len(rows)), (half, len(rows) // 2)):
+        said = outlay_json("import", str(again), *MAPPING, timeout=900)
+        assert (said["inserted"], said["already_there"]) == (0, count), again.name
+    assert end_offsets_grew_by() == 0
+
+
+def end_offsets_grew_by() -> int:
+    """Events in the log that the last build has not landed."""
+    from ingestion.contracts import TOPICS
+    from ingestion.landing import pending
+    from outlay.settings import settings
+
+    with session("pipeline") as connection:
+        return sum(pending(bootstrap=settings().bootstrap, connection=connection, topics=TOPICS).values())
+
+
+def test_one_expense_more_costs_what_changed(imported):
+    workspace = next(w for w in all_workspaces() if w.name == "Personal")
+    with session("app", workspace_id=workspace.workspace_id) as connection:
+        account_id = connection.execute("SELECT account_id FROM live.accounts LIMIT 1").fetchone()[0]
+    draft = TransactionDraft(
+        account_id=account_id,
+        occurred_on=date(2017, 6, 30),
+        amount=Decimal("12.34"),
+        currency="CAD",
+        description="one more coffee",
+    )
+    with Ledger() as ledger:
+        answer = ledger.record(
+            draft, workspace_id=workspace.workspace_id, actor_id=workspace.workspace_id, source="app"
+        )
+    assert answer.decision == "accepted"
+    built = outlay_json("build")
+    assert built["assets"]["bronze/transaction"]["rows_written"] == 1
+    assert built["assets"]["bronze/transaction"]["files"] == 1
+    costly = {
+        key: (figures.get("rows_read"), figures.get("rows_written"))
+        for key, figures in built["assets"].items()
+        if not (0 <= figures["rows_read"] <= 100 and 0 <= figures["rows_written"] <= 100)
+    }
+    assert costly == {}
+    with session("dbt") as connection:
+        row = connection.execute(
+            "SELECT amount, currency FROM gold.fct_transactions WHERE transaction_id = %s", (answer.entity_id,)
+        ).fetchone()
+    assert row == (Decimal("12.34"), "CAD")
+
+
+def test_reconciliation_holds_while_the_simulator_streams(stack):
+    from tests.support import start_outlay
+
+    simulator = start_outlay("simulate", "--rate", "500", "--json")
+    try:
+        until(lambda: end_offsets_grew_by() > 500, what="the stream has begun")
+        built = outlay_json("build", timeout=900)
+        assert simulator.poll() is None, "the stream ended before the build did"
+        reconciled = [c for c in built["checks"] if c["check"] == "reconciliation"]
+        assert [c["passed"] for c in reconciled] == [True]
+    finally:
+        simulator.terminate()
+        simulator.communicate(timeout=60)
+
+
+def test_bad_rows_are_all_reported_at_once_and_nothing_is_stored(stack, tmp_path):
+    file = tmp_path / "bad.csv"
+    file.write_text(
+        "date,merchant,amount\n2026-01-02,Bakery,3.20\n2026-13-02,Kiosk,1.00\n2026-01-03,Kiosk,1.0.0\n,Kiosk,1.00\n"
+    )
+    before = outlay_json("status")["layers"]["live"]
+    said = outlay("import", str(file), "--currency", "EUR", "--json")
+    assert said.returncode == 1
+    import json
+
+    problems = [(p["line"], p["column"], p["value"]) for p in json.loads(said.stdout)["problems"]]
+    assert problems == [(3, "date", "2026-13-02"), (4, "amount", "1.0.0"), (5, "date", "")]
+    assert outlay_json("status")["layers"]["live"] == before

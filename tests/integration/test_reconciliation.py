@@ -1,0 +1,84 @@
+"""Reconciliation: live = gold + quarantined as of one place in the log, and who is at fault where it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+
+from ingestion import events
+from outlay.ledger.reconciliation import LiveBehind, reconcile
+from tests.integration.warehouse import Warehouse, amended, build, opened, purchase
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def built(stack, tmp_path_factory) -> Iterator[tuple[Warehouse, list[dict]]]:
+    with opened(stack, tmp_path_factory.mktemp("lake")) as warehouse:
+        purchases = [purchase(occurred_on=date(2026, 1 + n % 4, 1)) for n in range(20)]
+        parts = [events.line(Decimal("3.0000"), line_id=uuid4()), events.line(Decimal("1.5000"), line_id=uuid4())]
+        voided, bad = purchase(), purchase(amount=Decimal("-4.5000"))
+        warehouse.publish(*purchases, purchase(lines=parts), voided, bad, quarantined=frozenset({bad["event_id"]}))
+        warehouse.publish(amended(voided, operation="voided"))
+        build()
+        yield warehouse, purchases
+
+
+def test_it_holds_and_counts_what_is_quarantined(built):
+    found = reconcile()
+    assert (found.holds, found.live, found.gold, found.quarantined) == (True, 21, 21, 1)
+
+
+def test_it_holds_while_live_runs_ahead_of_the_build(built):
+    warehouse, purchases = built
+    ahead = [amended(purchases[0], amount=Decimal("99.0000")), amended(purchases[1], operation="voided"), purchase()]
+    warehouse.live_only(*ahead)
+    found = reconcile()
+    assert (found.holds, found.live) == (True, 21)
+
+
+def test_each_corrupted_row_is_named_with_its_layer(built):
+    warehouse, purchases = built
+    live, silver, gold, lost = (p["transaction_id"] for p in purchases[2:6])
+    spoil = {
+        live: "UPDATE live.transactions SET amount = amount + 0.01",
+        silver: "UPDATE silver.transaction_lines SET amount = amount + 1",
+        gold: "UPDATE gold.fct_transactions SET category_id = 'travel'",
+        lost: "DELETE FROM gold.fct_transactions",
+    }
+    for transaction_id, statement in spoil.items():
+        done = warehouse.connection.execute(f"{statement} WHERE transaction_id = %s", (transaction_id,))
+        assert done.rowcount == 1
+    found = reconcile()
+    assert not found.holds
+    assert {(d.transaction_id, d.layer) for d in found.differences} == {
+        (live, "live"),
+        (silver, "silver"),
+        (gold, "gold"),
+        (lost, "gold"),
+    }
+    details = {d.transaction_id: d.detail for d in found.differences}
+    assert details[live] == "lines are 4.5100 food.groceries, expected 4.5000 food.groceries"
+    assert details[lost] == "it is missing"
+    assert ("travel", 0, 1) in {(c.category_id, c.live_lines, c.gold_lines) for c in found.cells}
+
+
+def test_a_file_of_bronze_that_was_changed_is_named(built):
+    warehouse, _ = built
+    warehouse.connection.execute(
+        "UPDATE bronze.files SET sha256 = 'changed' WHERE first_offset = 0 AND topic = 'transaction'"
+    )
+    first = reconcile().differences[0]
+    assert first.layer == "bronze"
+    assert "SHA-256" in first.detail
+
+
+def test_live_that_has_not_come_as_far_is_said_and_not_called_a_difference(built):
+    warehouse, _ = built
+    warehouse.connection.execute("UPDATE live.offsets SET next_offset = 1 WHERE topic = 'transaction'")
+    with pytest.raises(LiveBehind, match="partition 0 is at offset 1, gold at 24"):
+        reconcile(patience=0.3)

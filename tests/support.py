@@ -1,0 +1,56 @@
+"""What tests of the whole stack share: calling the command line, and waiting for something with a bound."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+T = TypeVar("T")
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+def outlay(*args: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+    """Run a verb to its end; the caller looks at the exit code."""
+    command = [sys.executable, "-m", "outlay", *args]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout, cwd=PROJECT)
+
+
+def outlay_json(*args: str, timeout: float = 600) -> dict:
+    """Run a verb with ``--json``, expect success, and return what it printed."""
+    done = outlay(*args, "--json", timeout=timeout)
+    assert done.returncode == 0, f"outlay {' '.join(args)} exited with {done.returncode}: {done.stderr}"
+    return json.loads(done.stdout)
+
+
+def start_outlay(*args: str) -> subprocess.Popen[str]:
+    """Start a verb and return while it runs."""
+    command = [sys.executable, "-m", "outlay", *args]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=PROJECT)
+
+
+def until(condition: Callable[[], T], *, what: str, seconds: float = 120) -> T:
+    """The first truthy value of `condition`; fails the test when there is none in time (a hang, not a speed limit)."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"after {seconds} s still not: {what}")
+
+
+def shared_data(name: str) -> Path:
+    """A file of the public data that stands beside the project; skips the test where it does not."""
+    folder = Path(os.environ.get("OUTLAY_TEST_DATA", PROJECT.parent / "shared" / "data"))
+    path = folder / name
+    if not path.exists():
+        pytest.skip(f"the outside file {name} is not in {folder} (set OUTLAY_TEST_DATA to where it is)")
+    return path

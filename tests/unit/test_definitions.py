@@ -1,0 +1,68 @@
+"""The graph that people see in Dagster changes only on purpose: every key stands in a snapshot beside this test.
+
+After a change on purpose run ``OUTLAY_UPDATE_SNAPSHOT=1 .venv/bin/pytest tests/unit/test_definitions.py`` and read the
+diff.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from dagster import AssetKey, Definitions
+
+SNAPSHOT = Path(__file__).with_name("definitions.json")
+
+
+@pytest.fixture(scope="module")
+def defs() -> Definitions:
+    from orchestration.definitions import defs
+
+    return defs
+
+
+def graph_of(defs: Definitions) -> dict:
+    graph = defs.resolve_asset_graph()
+    return {
+        "assets": {
+            key.to_user_string(): {
+                "group": graph.get(key).group_name,
+                "kinds": sorted(graph.get(key).kinds),
+                "upstream": sorted(parent.to_user_string() for parent in graph.get(key).parent_keys),
+            }
+            for key in sorted(graph.get_all_asset_keys())
+        },
+        "checks": sorted(f"{key.asset_key.to_user_string()}:{key.name}" for key in graph.asset_check_keys),
+        "jobs": sorted(job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")),
+        "schedules": sorted(schedule.name for schedule in defs.schedules or []),
+        "sensors": sorted(sensor.name for sensor in defs.sensors or []),
+    }
+
+
+def test_the_graph_is_the_one_of_the_snapshot(defs):
+    now = graph_of(defs)
+    if os.environ.get("OUTLAY_UPDATE_SNAPSHOT"):
+        SNAPSHOT.write_text(json.dumps(now, indent=1) + "\n")
+    assert now == json.loads(SNAPSHOT.read_text())
+
+
+def test_every_asset_says_what_it_is_and_whose(defs):
+    graph = defs.resolve_asset_graph()
+    silent = []
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        if not (node.description and node.owners and node.kinds and node.group_name != "default"):
+            silent.append(key.to_user_string())
+    assert silent == []
+
+
+def test_lineage_is_unbroken_from_every_topic_to_an_exposure(defs):
+    graph = defs.resolve_asset_graph()
+    exposures = {key for key in graph.get_all_asset_keys() if graph.get(key).group_name == "exposures"}
+    assert exposures
+    for topic in ("transaction", "user"):
+        reached, frontier = set(), {AssetKey(["kafka", topic])}
+        while frontier:
+            reached |= frontier
+            frontier = {child for key in frontier for child in graph.get(key).child_keys} - reached
+        assert reached & exposures, f"nothing that people read descends from kafka/{topic}"
