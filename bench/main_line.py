@@ -16,7 +16,14 @@ import json
 import subprocess
 import sys
 import time
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
+
+from ingestion.events import owner_of
+from outlay.db import session
+from outlay.ledger.commands import Ledger, TransactionDraft
+from outlay.ledger.workspaces import all_workspaces
 
 
 def outlay(*args: str) -> tuple[dict, float, int]:
@@ -59,6 +66,18 @@ def plain_read(path: Path) -> tuple[int, float]:
     return rows, time.monotonic() - started
 
 
+def one_expense() -> None:
+    """Record one in the account that the file went into."""
+    workspace = next(found for found in all_workspaces() if found.name == "Personal").workspace_id
+    with session("app", workspace_id=workspace) as connection:
+        account_id = connection.execute("SELECT account_id FROM live.accounts WHERE name = 'Imported'").fetchone()[0]
+    draft = TransactionDraft(
+        account_id=account_id, occurred_on=date(2017, 6, 30), amount=Decimal("12.34"), currency="CAD", description="one"
+    )
+    with Ledger() as ledger:
+        ledger.record(draft, workspace_id=workspace, actor_id=owner_of(workspace), source="app")
+
+
 def main(file: str, *options: str) -> None:
     rows, seconds = plain_read(Path(file))
     print(f"rows of the file                {rows:>12,}")
@@ -78,6 +97,12 @@ def main(file: str, *options: str) -> None:
             print(f"  {layer:<29} {max(ends) - began:>12.1f} s after its first asset")
     said, seconds, _ = outlay("import", file, *options)
     print(f"the file again: {said['inserted']} added        {seconds:>12.1f} s")
+    one_expense()
+    said, seconds, _ = outlay("build")
+    rows = max(figures["rows_read"] for figures in said["assets"].values())
+    print(f"build of one expense more       {seconds:>12.1f} s, at most {rows} rows read in a step")
+    said, seconds, _ = outlay("build")
+    print(f"build with nothing new          {seconds:>12.1f} s")
     status, seconds, _ = outlay("status")
     print(f"figures of every layer          {seconds:>12.1f} s")
     for layer, figures in status["layers"].items():

@@ -99,10 +99,8 @@ class BulkAppend:
         """
         for chunk in _chunks(events, _CHUNK):
             self._append(chunk)
-            while sum(len(chunk.ids) for chunk in self._on_the_way) > _ON_THE_WAY:
-                self._settle()
-        while self._on_the_way:
-            self._settle()
+            self._settle(at_most=_ON_THE_WAY)
+        self._settle(at_most=0)
         return Appended(self._inserted, self._already_there, self._stale)
 
     def _append(self, events: list[Event]) -> None:
@@ -130,15 +128,23 @@ class BulkAppend:
             del wanted[identity]
         return wanted
 
-    def _settle(self) -> None:
-        """Let the oldest chunk go when all of it is acknowledged and decided, or wait a moment."""
-        oldest = self._on_the_way[0]
+    def _settle(self, *, at_most: int) -> None:
+        """Let the decided chunks go, and wait until at most that many events are on the way."""
+        while self._on_the_way:
+            if self._let_go():
+                continue
+            if sum(len(chunk.ids) for chunk in self._on_the_way) <= at_most:
+                return
+            time.sleep(_PAUSE)
+
+    def _let_go(self) -> bool:
+        """Whether all of the oldest chunk was acknowledged and decided, and so is no longer on the way."""
         for chunk in self._on_the_way:
             if chunk.error is not None:
                 raise self._stopped(chunk.error)
+        oldest = self._on_the_way[0]
         if oldest.acknowledged < len(oldest.ids) or behind(self._live(), oldest.ends):
-            time.sleep(_PAUSE)
-            return
+            return False
         self._on_the_way.popleft()
         decided = list(self._decisions(oldest.ids).values())
         self._inserted += decided.count("accepted")
@@ -149,6 +155,7 @@ class BulkAppend:
             )
         self._decided += len(decided)
         self._tell(Progress(self._sent, self._decided, self._already_there))
+        return True
 
     def _stopped(self, error: str) -> AppendStopped:
         self._producer.flush(_STALLED)
