@@ -104,6 +104,33 @@ def test_a_killed_server_comes_back_by_itself(home, name):
     until(back, what=f"{name} back after kill -9", seconds=60)
 
 
+def test_the_registry_answers_as_soon_as_its_database_is_back(home):
+    """Not with an error for each connection that the restart broke."""
+    ask_at_once(home, 8)  # as many connections as its pool holds
+    pid = home.pids()["postgres"]
+    os.kill(pid, signal.SIGINT)
+    until(lambda: home.pids().get("postgres") not in (None, pid), what="postgres is started again", seconds=60)
+    until(lambda: database_answers(home), what="postgres answers", seconds=60)
+    assert ask_at_once(home, 8) == [schema("transaction")] * 8
+
+
+def ask_at_once(home: Home, times: int) -> list[dict]:
+    def ask(_: int) -> dict:
+        client = SchemaRegistryClient({"url": home.settings.registry, "max.retries": 0})
+        return json.loads(client.get_latest_version("transaction-value").schema.schema_str)
+
+    with ThreadPoolExecutor(times) as pool:
+        return list(pool.map(ask, range(times)))
+
+
+def database_answers(home: Home) -> bool:
+    try:
+        with psycopg.connect(home.settings.dsn("owner"), connect_timeout=5):
+            return True
+    except psycopg.OperationalError:
+        return False
+
+
 def test_after_everything_was_killed_up_brings_servers_and_data_back(home):
     row, message = uuid.uuid4(), uuid.uuid4()
     with psycopg.connect(home.settings.dsn("owner")) as connection:

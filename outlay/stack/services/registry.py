@@ -29,6 +29,8 @@ def environment(*, dsn: str, host: str, port: int) -> dict[str, str]:
         "APICURIO_DATASOURCE_JDBC_INITIAL_SIZE": "1",
         "APICURIO_DATASOURCE_JDBC_MIN_SIZE": "1",
         "APICURIO_DATASOURCE_JDBC_MAX_SIZE": "8",
+        # Else a restart of PostgreSQL is an error 500 for each connection of the pool.
+        "QUARKUS_DATASOURCE_POSTGRESQL_JDBC_VALIDATE_ON_BORROW": "true",
     }
 
 
