@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Required, TypedDict, Unpack
 from uuid import NAMESPACE_DNS, UUID, uuid5
 
 from uuid6 import uuid7
@@ -57,16 +57,27 @@ def key(topic: str, event: Mapping[str, Any]) -> bytes:
     return str(event["workspace_id"]).encode()
 
 
+class Envelope(TypedDict, total=False):
+    """What every constructor takes besides the event's own fields. Ids and instants that are left out are made now."""
+
+    workspace_id: Required[UUID | None]
+    source: Required[str]
+    event_id: UUID | None
+    actor_id: UUID | None
+    occurred_at: datetime | None
+    recorded_at: datetime | None
+    external_id: str | None
+    correlation_id: str | None
+
+
 def transaction(
     *,
-    workspace_id: UUID,
     transaction_id: UUID,
     account_id: UUID,
     kind: str,
     occurred_on: date,
     amount: Decimal,
     currency: str,
-    source: str,
     version: int = 1,
     operation: str = "recorded",
     status: str = "posted",
@@ -87,18 +98,13 @@ def transaction(
     transfer_pair: UUID | None = None,
     attachments: Sequence[Mapping[str, Any]] = (),
     import_id: UUID | None = None,
-    event_id: UUID | None = None,
-    actor_id: UUID | None = None,
-    occurred_at: datetime | None = None,
-    recorded_at: datetime | None = None,
-    external_id: str | None = None,
-    correlation_id: str | None = None,
+    **envelope: Unpack[Envelope],
 ) -> dict[str, Any]:
     """One change of one transaction: the whole state after it. Amounts are positive when money leaves the account.
 
     `occurred_on` is the day of purchase in the user's zone, `occurred_at_local` the naive wall-clock time there.
     """
-    event = _envelope(event_id, workspace_id, actor_id, occurred_at, recorded_at, source, external_id, correlation_id)
+    event = _envelope(**envelope)
     event.update(
         transaction_id=transaction_id,
         version=version,
@@ -140,22 +146,15 @@ def entity(
     entity: str,
     entity_id: UUID,
     state: Mapping[str, Any],
-    workspace_id: UUID | None,
-    source: str,
     version: int = 1,
     operation: str = "created",
-    event_id: UUID | None = None,
-    actor_id: UUID | None = None,
-    occurred_at: datetime | None = None,
-    recorded_at: datetime | None = None,
-    external_id: str | None = None,
-    correlation_id: str | None = None,
+    **envelope: Unpack[Envelope],
 ) -> dict[str, Any]:
     """One change of a user, workspace, membership, account, category, rule, budget or preference (topic `user`).
 
     `state` is the entity's nested record of the contract, such as an account's `{"name": "Visa", "type": "card", ...}`.
     """
-    event = _envelope(event_id, workspace_id, actor_id, occurred_at, recorded_at, source, external_id, correlation_id)
+    event = _envelope(**envelope)
     event.update(entity=entity, entity_id=entity_id, version=version, operation=operation)
     event.update({name: dict(state) if name == entity else None for name in ENTITIES})
     return event
@@ -163,10 +162,8 @@ def entity(
 
 def report(
     *,
-    workspace_id: UUID,
     report_id: UUID,
     name: str,
-    source: str,
     version: int = 1,
     operation: str = "requested",
     parameters: Mapping[str, str] | None = None,
@@ -174,15 +171,10 @@ def report(
     format: str | None = None,
     location: str | None = None,
     error: str | None = None,
-    event_id: UUID | None = None,
-    actor_id: UUID | None = None,
-    occurred_at: datetime | None = None,
-    recorded_at: datetime | None = None,
-    external_id: str | None = None,
-    correlation_id: str | None = None,
+    **envelope: Unpack[Envelope],
 ) -> dict[str, Any]:
     """One step in the life of a report; `period` is an ISO 8601 period such as 2026-09."""
-    event = _envelope(event_id, workspace_id, actor_id, occurred_at, recorded_at, source, external_id, correlation_id)
+    event = _envelope(**envelope)
     event.update(
         report_id=report_id,
         version=version,
@@ -199,24 +191,17 @@ def report(
 
 def reminder(
     *,
-    workspace_id: UUID,
     reminder_id: UUID,
     due_at: datetime,
-    source: str,
     version: int = 1,
     operation: str = "set",
     about: str | None = None,
     repeat: str | None = None,
     channel: str = "app",
-    event_id: UUID | None = None,
-    actor_id: UUID | None = None,
-    occurred_at: datetime | None = None,
-    recorded_at: datetime | None = None,
-    external_id: str | None = None,
-    correlation_id: str | None = None,
+    **envelope: Unpack[Envelope],
 ) -> dict[str, Any]:
     """One step in the life of a reminder; `repeat` is an RFC 5545 recurrence rule."""
-    event = _envelope(event_id, workspace_id, actor_id, occurred_at, recorded_at, source, external_id, correlation_id)
+    event = _envelope(**envelope)
     event.update(
         reminder_id=reminder_id,
         version=version,
@@ -230,14 +215,15 @@ def reminder(
 
 
 def _envelope(
-    event_id: UUID | None,
+    *,
     workspace_id: UUID | None,
-    actor_id: UUID | None,
-    occurred_at: datetime | None,
-    recorded_at: datetime | None,
     source: str,
-    external_id: str | None,
-    correlation_id: str | None,
+    event_id: UUID | None = None,
+    actor_id: UUID | None = None,
+    occurred_at: datetime | None = None,
+    recorded_at: datetime | None = None,
+    external_id: str | None = None,
+    correlation_id: str | None = None,
 ) -> dict[str, Any]:
     now = recorded_at or datetime.now(UTC)
     return {
@@ -254,5 +240,5 @@ def _envelope(
     }
 
 
-ENVELOPE = tuple(_envelope(NIL, None, None, None, datetime.now(UTC), "", None, None))
+ENVELOPE = tuple(_envelope(workspace_id=None, source="", event_id=NIL))
 """The fields that every event has; the others are the event's own."""

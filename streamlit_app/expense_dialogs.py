@@ -9,7 +9,6 @@ from uuid import UUID
 import streamlit as st
 
 from outlay import money
-from outlay.ledger.commands import KafkaUnavailable, Refused
 from outlay.ledger.queries import expenses
 from outlay.ledger.queries.choices import Account, Categories
 from streamlit_app import changes, clock, entry, expense_form, live, workspace
@@ -65,27 +64,20 @@ def _edit(expense: expenses.Expense, accounts: list[Account], categories: Catego
         form = expense_form.draw(key, before, accounts=accounts, categories=categories, latest=latest)
         if not st.form_submit_button("Save", type="primary", icon=":material/check:"):
             return
-        try:
-            changed = entry.changed(expense, entry.values(form.entered))
-            if changed:
-                answer = changes.amend(expense.transaction_id, changed, expense.version)
-                back = {field: getattr(expense, field) for field in changed}
-                changes.say(
-                    answer,
-                    f"Saved {plain(expense.name)}",
-                    changes.Undo("amend", expense.transaction_id, answer.version, back),
-                )
-        except entry.Unusable as error:
-            form.say(error.problems)
-            return
-        except Refused as error:
-            form.say({problem.field: problem.message for problem in error.problems})
-            return
-        except KafkaUnavailable:
-            st.error(changes.NO_KAFKA, icon=":material/cloud_off:")
+        if not form.tried(lambda: _save(expense, form.entered)):
             return
     _close()
     st.rerun()
+
+
+def _save(expense: expenses.Expense, entered: entry.Entered) -> bool:
+    changed = entry.changed(expense, entry.values(entered))
+    if changed:
+        answer = changes.amend(expense.transaction_id, changed, expense.version)
+        back = {field: getattr(expense, field) for field in changed}
+        undo = changes.Undo("amend", expense.transaction_id, answer.version, back)
+        changes.say(answer, f"Saved {plain(expense.name)}", undo)
+    return True
 
 
 @st.dialog("History", position="right", width="medium", icon=":material/history:", on_dismiss=_close)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -12,8 +12,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 from ingestion.rules import MAX_LENGTH, MAX_TAG_LENGTH, MAX_TAGS
 from outlay import money
+from outlay.ledger.commands import KafkaUnavailable, Refused
 from outlay.ledger.queries.choices import Account, Categories
-from streamlit_app.entry import KINDS, Entered
+from streamlit_app.changes import NO_KAFKA
+from streamlit_app.entry import KINDS, Entered, Unusable
 from streamlit_app.text import plain
 
 
@@ -29,6 +31,18 @@ class Form:
         for field, message in problems.items():
             slot = self.slots.get(field, self.slots["amount"])
             slot.markdown(f":small[:red[:material/error: {plain(message)}]]")
+
+    def tried(self, submit: Callable[[], bool]) -> bool:
+        """What `submit` returns, or False after saying what is wrong with what was entered, or that Kafka is away."""
+        try:
+            return submit()
+        except Unusable as error:
+            self.say(error.problems)
+        except Refused as error:
+            self.say({problem.field: problem.message for problem in error.problems})
+        except KafkaUnavailable:
+            st.error(NO_KAFKA, icon=":material/cloud_off:")
+        return False
 
 
 def draw(

@@ -46,8 +46,8 @@ def stack(tmp_path_factory) -> Iterator[Settings]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Unit tests first, so that a simple mistake shows before any server is started."""
-    items.sort(key=lambda item: ("unit", *KINDS).index(_kind(item)))
+    """Unit tests first, so that a simple mistake shows before any server is started; what fills the servers last."""
+    items.sort(key=lambda item: (item.get_closest_marker("large") is not None, ("unit", *KINDS).index(_kind(item))))
 
 
 def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:

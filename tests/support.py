@@ -54,3 +54,14 @@ def shared_data(name: str) -> Path:
     if not path.exists():
         pytest.skip(f"the outside file {name} is not in {folder} (set OUTLAY_TEST_DATA to where it is)")
     return path
+
+
+def unlanded() -> int:
+    """Events in the log that no build has landed."""
+    from ingestion.contracts import TOPICS
+    from ingestion.landing import pending
+    from outlay.db import session
+    from outlay.settings import settings
+
+    with session("pipeline") as connection:
+        return sum(pending(bootstrap=settings().bootstrap, connection=connection, topics=TOPICS).values())

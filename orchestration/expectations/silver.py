@@ -52,7 +52,7 @@ def lines_suite() -> list[Expected]:
     return [
         *(_not_null(column) for column in (*_PLACE, "line_no", "line_id", "amount", "currency")),
         _matches("line_id", _UUID),
-        Expected("ExpectColumnValuesToBeBetween", {"column": "line_no", "min_value": 0}),
+        Expected("ExpectColumnValuesToBeBetween", {"column": "line_no", "min_value": 1}),
         Expected("ExpectColumnValuesToBeBetween", {"column": "fx_rate", "min_value": 0, "strict_min": True}),
         Expected("ExpectCompoundColumnsToBeUnique", {"column_list": [*_PLACE, "line_no"]}),
         _equal("has_rate", "has_conversion"),

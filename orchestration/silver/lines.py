@@ -9,9 +9,9 @@ _EVENT = ("workspace_id", "topic_id", "partition", "offset", "transaction_id", "
 
 
 def lines(events: DataFrame) -> DataFrame:
-    """One row a line of each event. An event without lines gets one, number 0, with the event's amount and category.
+    """One row a line of each event. An event without lines gets one, number 1, with the event's amount and category.
 
-    Lines given by the writer are numbered from 0 in its order.
+    Lines given by the writer are numbered from 1 in its order, as in `live`.
     """
     whole = F.array(
         F.struct(
@@ -27,5 +27,5 @@ def lines(events: DataFrame) -> DataFrame:
     )
     return events.select(
         *_EVENT,
-        F.posexplode(F.when(F.size("lines") == 0, whole).otherwise(given)).alias("line_no", "line"),
-    ).select(*_EVENT, "line_no", "line.*")
+        F.posexplode(F.when(F.size("lines") == 0, whole).otherwise(given)).alias("place", "line"),
+    ).select(*_EVENT, (F.col("place") + 1).alias("line_no"), "line.*")

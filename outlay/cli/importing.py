@@ -12,6 +12,7 @@ from uuid import UUID
 
 import click
 
+from ingestion.sources.delimited import FIELDS
 from outlay.cli import Failure
 
 if TYPE_CHECKING:
@@ -19,19 +20,6 @@ if TYPE_CHECKING:
     from outlay.cli.import_report import Report
     from outlay.ledger.imports import Imported, Survey
 
-FIELDS = (
-    "date",
-    "posted",
-    "merchant",
-    "description",
-    "amount",
-    "debit",
-    "credit",
-    "currency",
-    "category",
-    "mcc",
-    "note",
-)
 _BETWEEN = re.compile(rf",(?=(?:{'|'.join(FIELDS)})=)")
 _INTERRUPTED = 130  # what shells say of a program ended by Ctrl-C
 

@@ -9,8 +9,8 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, Required, TypedDict, Unpack
 from uuid import UUID
 
 import psycopg
@@ -35,7 +35,7 @@ from outlay.ledger.decisions import (
     current_transaction,
     first_sights,
 )
-from outlay.ledger.drafts import LineDraft, TransactionDraft, amended, following, recorded
+from outlay.ledger.drafts import LineDraft, TransactionDraft, amended, recorded, restored, voided
 from outlay.ledger.errors import AppendStopped, KafkaUnavailable, LiveStalled, NotFound, Refused
 from outlay.ledger.reading import Reader
 from outlay.settings import Settings, settings
@@ -55,6 +55,7 @@ __all__ = [
     "TransactionDraft",
 ]
 
+_WAIT = 2.0  # seconds for live to decide one event
 _PATIENCE = 4  # seconds for Kafka to acknowledge one event that a person waits for
 _LONG_PATIENCE = 60  # the same in a long append, which outlives a broker's restart
 
@@ -77,6 +78,16 @@ class Answer:
     offset: int
 
 
+class Change(TypedDict, total=False):
+    """How a transaction is changed. With an `event_id` of the caller's, a retry is the same event. `wait`: seconds."""
+
+    expected_version: Required[int]
+    actor_id: Required[UUID]
+    source: Required[str]
+    event_id: UUID | None
+    wait: float
+
+
 class Ledger:
     """Appends events. Thread-safe; opened once per process, as a context manager.
 
@@ -96,7 +107,7 @@ class Ledger:
         if self._opened is not None:
             self._opened.close()
 
-    def append(self, topic: str, event: Event, *, wait: float = 2.0) -> Answer:
+    def append(self, topic: str, event: Event, *, wait: float = _WAIT) -> Answer:
         """Append one event and wait up to `wait` seconds for what live decides of it.
 
         An event that live knows already gets its first answer, and nothing is appended.
@@ -145,7 +156,7 @@ class Ledger:
         event_id: UUID | None = None,
         transaction_id: UUID | None = None,
         correlation_id: str | None = None,
-        wait: float = 2.0,
+        wait: float = _WAIT,
     ) -> Answer:
         """Record a transaction, its merchant and category found where the draft leaves them open.
 
@@ -168,82 +179,37 @@ class Ledger:
         return self._append("transaction", event, wait, ignoring=draft.left_open)
 
     def amend(
-        self,
-        workspace_id: UUID,
-        transaction_id: UUID,
-        changes: Mapping[str, Any],
-        *,
-        expected_version: int,
-        actor_id: UUID,
-        source: str,
-        event_id: UUID | None = None,
-        wait: float = 2.0,
+        self, workspace_id: UUID, transaction_id: UUID, changes: Mapping[str, Any], **change: Unpack[Change]
     ) -> Answer:
-        """Change fields of a transaction that is still at `expected_version`; `stale` when it is not.
+        """Change fields of a transaction that is still at the expected version; `stale` when it is not.
 
         Raises:
             NotFound: the workspace has no such transaction.
             Refused: it is voided, a field cannot be changed, or the result breaks a rule.
             KafkaUnavailable: see `append`.
         """
+        after = partial(amended, changes=changes, enricher=self._enricher)
+        return self._change(workspace_id, transaction_id, after, **change)
 
-        def change(current: Event, **by: Any) -> Event:
-            if current["operation"] == "voided":
-                raise Refused([Problem("not_voided", "operation", "it is voided: restore it before changing it")])
-            return amended(current, changes, self._enricher, **by)
-
-        return self._change(workspace_id, transaction_id, change, expected_version, actor_id, source, event_id, wait)
-
-    def void(
-        self,
-        workspace_id: UUID,
-        transaction_id: UUID,
-        *,
-        expected_version: int,
-        actor_id: UUID,
-        source: str,
-        event_id: UUID | None = None,
-        wait: float = 2.0,
-    ) -> Answer:
+    def void(self, workspace_id: UUID, transaction_id: UUID, **change: Unpack[Change]) -> Answer:
         """Take a transaction back: it stays in the history and counts no more. Errors as of `amend`."""
+        return self._change(workspace_id, transaction_id, voided, **change)
 
-        def change(current: Event, **by: Any) -> Event:
-            if current["operation"] == "voided":
-                raise Refused([Problem("not_voided", "operation", "it is voided already")])
-            return following(current, "voided", **by)
-
-        return self._change(workspace_id, transaction_id, change, expected_version, actor_id, source, event_id, wait)
-
-    def restore(
-        self,
-        workspace_id: UUID,
-        transaction_id: UUID,
-        *,
-        expected_version: int,
-        actor_id: UUID,
-        source: str,
-        event_id: UUID | None = None,
-        wait: float = 2.0,
-    ) -> Answer:
+    def restore(self, workspace_id: UUID, transaction_id: UUID, **change: Unpack[Change]) -> Answer:
         """Bring a voided transaction back as it was. Errors as of `amend`."""
-
-        def change(current: Event, **by: Any) -> Event:
-            if current["operation"] != "voided":
-                raise Refused([Problem("voided", "operation", "it is not voided")])
-            return following(current, "restored", **by)
-
-        return self._change(workspace_id, transaction_id, change, expected_version, actor_id, source, event_id, wait)
+        return self._change(workspace_id, transaction_id, restored, **change)
 
     def _change(
         self,
         workspace_id: UUID,
         transaction_id: UUID,
-        change: Callable[..., Event],
+        after: Callable[..., Event],
+        *,
         expected_version: int,
         actor_id: UUID,
         source: str,
-        event_id: UUID | None,
-        wait: float,
+        event_id: UUID | None = None,
+        wait: float = _WAIT,
     ) -> Answer:
         with session("app", workspace_id=workspace_id, autocommit=True, using=self._settings) as connection:
             for first in first_sights(connection, workspace_id, event_id) if event_id else ():
@@ -254,7 +220,7 @@ class Ledger:
                 raise NotFound(transaction_id)
             if current["version"] != expected_version:
                 return _overtaken(connection, workspace_id, transaction_id)
-        event = change(current, actor_id=actor_id, source=source, event_id=event_id or new_id())
+        event = after(current, actor_id=actor_id, source=source, event_id=event_id or new_id())
         return self._append("transaction", event, wait, ignoring=())
 
     def _append(self, topic: str, event: Event, wait: float, *, ignoring: Iterable[str]) -> Answer:

@@ -96,8 +96,9 @@ def amended(current: Mapping[str, Any], changes: Mapping[str, Any], enricher: En
     """The event after `changes` to the `current` state; a category or merchant that the person chose before is kept.
 
     Raises:
-        Refused: a field that cannot be changed.
+        Refused: it is voided, or a field cannot be changed.
     """
+    _must_be(current, voided=False, message="it is voided: restore it before changing it")
     unknown = sorted(changes.keys() - CHANGEABLE)
     if unknown:
         raise Refused([Problem("changeable", name, "expected a field that can be changed") for name in unknown])
@@ -113,11 +114,36 @@ def amended(current: Mapping[str, Any], changes: Mapping[str, Any], enricher: En
             category="category_id" not in changes and current["category_source"] != "user",
             enricher=enricher,
         )
-    return following(given, "amended", **by)
+    return _following(given, "amended", **by)
 
 
-def following(current: Mapping[str, Any], operation: str, **by: Any) -> dict[str, Any]:
-    """The next version of the whole state: `operation` is amended, voided or restored; `by` is who and how."""
+def voided(current: Mapping[str, Any], **by: Any) -> dict[str, Any]:
+    """The event that takes `current` back.
+
+    Raises:
+        Refused: it is voided already.
+    """
+    _must_be(current, voided=False, message="it is voided already")
+    return _following(current, "voided", **by)
+
+
+def restored(current: Mapping[str, Any], **by: Any) -> dict[str, Any]:
+    """The event that brings the voided `current` back as it was.
+
+    Raises:
+        Refused: it is not voided.
+    """
+    _must_be(current, voided=True, message="it is not voided")
+    return _following(current, "restored", **by)
+
+
+def _must_be(current: Mapping[str, Any], *, voided: bool, message: str) -> None:
+    if (current["operation"] == "voided") != voided:
+        raise Refused([Problem("voided" if voided else "not_voided", "operation", message)])
+
+
+def _following(current: Mapping[str, Any], operation: str, **by: Any) -> dict[str, Any]:
+    """The next version of the whole state; `by` is who and how."""
     return events.transaction(**{**current, "version": current["version"] + 1, "operation": operation, **by})
 
 

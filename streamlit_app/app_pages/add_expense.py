@@ -7,7 +7,6 @@ import streamlit as st
 from ingestion.events import new_id
 from ingestion.rules import LATEST
 from outlay import money
-from outlay.ledger.commands import KafkaUnavailable, Refused
 from outlay.ledger.queries import choices, expenses
 from streamlit_app import changes, clock, entry, expense_form, expense_list, live, workspace
 from streamlit_app.text import plain
@@ -48,26 +47,16 @@ def next_form() -> None:
     }
 
 
-def submit(form: expense_form.Form) -> None:
-    """Record what was entered, or say beside each field what is wrong with it."""
-    try:
-        draft = entry.values(form.entered)
-        answer = changes.record(draft, event_id=st.session_state["_add_form"]["event_id"])
-    except entry.Unusable as error:
-        form.say(error.problems)
-        return
-    except Refused as error:
-        form.say({problem.field: problem.message for problem in error.problems})
-        return
-    except KafkaUnavailable:
-        st.error(changes.NO_KAFKA, icon=":material/cloud_off:")
-        return
+def submit(entered: entry.Entered) -> bool:
+    """Record what was entered, and prepare the next form."""
+    draft = entry.values(entered)
+    answer = changes.record(draft, event_id=st.session_state["_add_form"]["event_id"])
     what = f"{money.show(abs(draft['amount']), draft['currency'])}, {draft['description']}"
     changes.say(answer, f"Recorded {plain(what)}", changes.Undo("void", answer.entity_id, answer.version))
     st.session_state["_added"] = [answer.entity_id, *st.session_state["_added"]][:SHOWN]
     st.session_state["_add_kept"] = {field: draft[field] for field in ("currency", "occurred_on", "account_id")}
     next_form()
-    st.rerun()
+    return True
 
 
 start_form()
@@ -95,8 +84,9 @@ with left, st.form(f"add_{st.session_state['_add_form']['event_id']}", enter_to_
         categories=categories,
         latest=today + timedelta(days=LATEST.days - 1),
     )
-    if st.form_submit_button("Add expense", type="primary", icon=":material/add:"):
-        submit(form)
+    pressed = st.form_submit_button("Add expense", type="primary", icon=":material/add:")
+    if pressed and form.tried(lambda: submit(form.entered)):
+        st.rerun()
 
 with right:
     st.subheader("Just added")

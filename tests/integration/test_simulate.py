@@ -11,7 +11,7 @@ from decimal import Decimal
 import pytest
 
 from outlay.db import session
-from tests.support import outlay_json, start_outlay, until
+from tests.support import outlay_json, start_outlay, unlanded, until
 
 pytestmark = pytest.mark.integration
 SEED = secrets.randbelow(1_000_000_000)  # new households in each run, also on servers that stay
@@ -114,3 +114,16 @@ def test_streaming_leaves_the_processor_to_others(stack):
         simulator.communicate(timeout=60)
     used = after.user + after.system - before.user - before.system
     assert used < 1.5, f"{used:.2f} s of processor in 3 s"
+
+
+@pytest.mark.timeout(900)
+def test_reconciliation_holds_while_the_simulator_streams(stack):
+    simulator = start_outlay("simulate", "--rate", "500", "--json")
+    try:
+        until(lambda: unlanded() > 500, what="the stream has begun")
+        built = outlay_json("build", timeout=600)
+        assert simulator.poll() is None, "the stream ended before the build did"
+        assert [check["passed"] for check in built["checks"] if check["check"] == "reconciliation"] == [True]
+    finally:
+        simulator.terminate()
+        simulator.communicate(timeout=60)

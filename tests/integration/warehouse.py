@@ -148,7 +148,7 @@ class Warehouse:
         lines = event["lines"] or [
             {"line_id": event["transaction_id"], "category_id": event["category_id"], "amount": event["amount"]}
         ]
-        for number, line in enumerate(lines):
+        for number, line in enumerate(lines, start=1):
             euro = event["currency"] == "EUR"
             converted = (
                 {"fx_rate": 1, "fx_rate_on": event["occurred_on"], "amount_converted": line["amount"]} if euro else {}

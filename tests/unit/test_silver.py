@@ -158,9 +158,9 @@ def test_an_event_without_lines_gets_one_of_its_own_and_given_lines_keep_their_o
     typed = silver.typed("transaction", events_frame(spark, "transaction", log))
     found = silver.lines(typed).orderBy("offset", "line_no").collect()
     assert [(r.offset, r.line_no, r.line_id, r.category_id, r.amount) for r in found] == [
-        (0, 0, str(UUID(int=1001)), "food", Decimal("10.0000")),
-        (1, 0, str(UUID(int=3001)), "b", Decimal("7.0000")),
-        (1, 1, str(UUID(int=3002)), "a", Decimal("3.0000")),
+        (0, 1, str(UUID(int=1001)), "food", Decimal("10.0000")),
+        (1, 1, str(UUID(int=3001)), "b", Decimal("7.0000")),
+        (1, 2, str(UUID(int=3002)), "a", Decimal("3.0000")),
     ]
 
 
