@@ -63,6 +63,9 @@ def properties(*, listen: str, advertised: str, controller: str, data: str) -> d
         "group.initial.rebalance.delay.ms": "0",
         "group.consumer.min.session.timeout.ms": "6000",
         "group.consumer.session.timeout.ms": "10000",
+        # A broker that was killed may register again once its session is over: in 3 s rather than 9.
+        "broker.session.timeout.ms": "3000",
+        "broker.heartbeat.interval.ms": "500",
     }
 
 
