@@ -36,6 +36,11 @@ compute_logs:
 concurrency:
   runs:
     max_concurrent_runs: 1
+run_coordinator:
+  module: dagster
+  class: QueuedRunCoordinator
+  config:
+    dequeue_interval_seconds: 1
 run_launcher:
   module: outlay.stack.run_launcher
   class: WatchedRunLauncher
