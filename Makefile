@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down status test lint screenshots browser
+.PHONY: help install demo up down status test lint lock screenshots browser
 
 help: ## list the verbs
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ browser: # the app's tests drive Chromium
 
 lint: install ## check the code's style
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+lock: install ## pin what pyproject.toml asks for in requirements.lock, with hashes
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --extra dev pyproject.toml -o requirements.lock
 
 screenshots: install ## take the pictures of the README from the running stack
 	@$(BIN)/python docs/screenshots.py

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from dagster import ResourceDefinition
+from dagster import InitResourceContext, ResourceDefinition
 from dagster_pyspark import LazyPySparkResource
 
 from outlay.settings import Settings, settings
@@ -35,11 +36,29 @@ def spark_config(here: Settings) -> dict[str, Any]:
     }
 
 
+class SparkResource(LazyPySparkResource):
+    """Dagster's Spark resource, which gives its session back."""
+
+    def close(self) -> None:
+        """End the session, if one was started. A Connect server would keep it for an hour, and a process whose server
+        is gone by then would ask for it at its end for ten minutes.
+        """
+        if self._spark_session is not None:
+            self._spark_session.stop()
+
+
 def spark() -> ResourceDefinition:
-    """Dagster's Spark resource. Its session starts when an asset first asks for it: without work, never."""
+    """Spark for a run. Its session starts when an asset first asks for it: without work, never."""
+
+    def opened(_: InitResourceContext) -> Iterator[SparkResource]:
+        resource = SparkResource(spark_config=spark_config(settings()))
+        try:
+            yield resource
+        finally:
+            resource.close()
+
     return ResourceDefinition(
-        lambda _: LazyPySparkResource(spark_config=spark_config(settings())),
-        description="Spark of this installation: OUTLAY_SPARK_REMOTE, or the embedded Connect server.",
+        opened, description="Spark of this installation: OUTLAY_SPARK_REMOTE, or the embedded Connect server."
     )
 
 

@@ -9,7 +9,9 @@ import psutil
 import pytest
 
 from outlay.db import session
-from tests.support import outlay, outlay_json, start_outlay, until
+from outlay.settings import settings
+from outlay.stack.status import Status, status
+from tests.support import outlay_json, start_outlay, until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
@@ -17,17 +19,17 @@ LAYERS = ("live", "bronze", "silver", "gold")
 SERVERS = ("kafka", "postgres", "registry", "live", "spark", "code", "webserver", "daemon", "app")
 
 
-def services() -> dict[str, dict]:
-    return json.loads(outlay("status", "--json", "--no-layers").stdout)["services"]
+def services() -> dict[str, Status]:
+    return {service.name: service for service in status(settings())}
 
 
 def healthy() -> bool:
-    return outlay("status", "--json", "--no-layers").returncode == 0
+    return all(service.healthy for service in services().values())
 
 
 def kill_and_wait(name: str) -> None:
     """Kill the server and all it started, then wait until the supervisor has it healthy again under another pid."""
-    pid = services()[name]["pid"]
+    pid = services()[name].pid
     family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     for process in family:
         try:
@@ -37,7 +39,7 @@ def kill_and_wait(name: str) -> None:
 
     def back() -> bool:
         now = services()[name]
-        return now["state"] == "running" and now["pid"] not in (None, pid)
+        return now.state == "running" and now.pid not in (None, pid)
 
     until(back, what=f"{name} back after kill -9")
 
@@ -45,7 +47,7 @@ def kill_and_wait(name: str) -> None:
 def test_killing_each_server_while_expenses_stream_in_loses_and_doubles_nothing(stack):
     outlay_json("build")  # what other tests have recorded is in every layer before
     before = outlay_json("status")["layers"]
-    simulator = start_outlay("simulate", "--rate", "200", "--json")
+    simulator = start_outlay("simulate", "--rate", "100", "--json")
     try:
         for name in SERVERS:
             kill_and_wait(name)
@@ -109,8 +111,6 @@ def unpublished() -> int:
 def unlanded_are_in_live() -> bool:
     """Whether live stands at the end of the log."""
     from confluent_kafka import Consumer, TopicPartition
-
-    from outlay.settings import settings
 
     consumer = Consumer({"bootstrap.servers": settings().bootstrap, "group.id": "tests"})
     try:

@@ -24,8 +24,9 @@ from orchestration import silver
 from orchestration.batches import NotAudited, parquet, publish, record_audit, stage, staged
 from orchestration.defs import silver as silver_defs
 from orchestration.expectations.silver import audit
-from orchestration.resources import resources, spark_config
+from orchestration.resources import spark_config
 from outlay.db import session
+from outlay.settings import settings
 from tests.landing import append, land_all, landed_files, purchase
 from tests.sparks import vector_frame
 from tests.support import outlay
@@ -50,7 +51,9 @@ def here(stack):
 
 @pytest.fixture(scope="module")
 def spark(here):
-    return LazyPySparkResource(spark_config=spark_config(here)).spark_session
+    session = LazyPySparkResource(spark_config=spark_config(here)).spark_session
+    yield session
+    session.stop()  # else it asks at the end of the process for a server that is gone, for ten minutes
 
 
 @pytest.fixture
@@ -86,7 +89,8 @@ def published(connection, table, workspace_id):
 def run_silver():
     """The three steps of silver as one run of Dagster."""
     job = dg.define_asset_job("silver_alone", selection=dg.AssetSelection.groups("silver"))
-    defs = dg.Definitions.merge(silver_defs.defs, dg.Definitions(resources=resources(), jobs=[job]))
+    ours = dg.ResourceDefinition.hardcoded_resource(LazyPySparkResource(spark_config=spark_config(settings())))
+    defs = dg.Definitions.merge(silver_defs.defs, dg.Definitions(resources={"spark": ours}, jobs=[job]))
     return defs.resolve_job_def("silver_alone").execute_in_process(raise_on_error=False)
 
 
