@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from confluent_kafka import Producer
+
 from ingestion import events
 from ingestion.codec import Codec
 from ingestion.contracts import TOPICS
@@ -17,13 +19,17 @@ from outlay.db import session
 from outlay.settings import Settings
 
 
-def land_all(here: Settings, topics: Sequence[str] = TOPICS, registry_url: str | None = None) -> list[Landed]:
+def land_all(
+    here: Settings, topics: Sequence[str] = TOPICS, registry_url: str | None = None, **limits: int
+) -> list[Landed]:
+    """Land everything. `limits`: `max_rows` and `max_bytes` of a file."""
     return land(
         bootstrap=here.bootstrap,
         registry_url=registry_url or here.registry,
         lake=here.lake,
         connect=lambda: session("pipeline"),
         topics=topics,
+        **limits,
     )
 
 
@@ -55,6 +61,19 @@ def purchase(workspace_id: UUID, **changes: Any) -> dict[str, Any]:
         "description": "Käse ☕",
     }
     return events.transaction(**(given | changes))
+
+
+def append_encoded(here: Settings, key: UUID, *values: bytes | None, topic: str = "transaction") -> None:
+    """Append bytes in this order, whatever they are, to the partition of a workspace."""
+    producer = Producer({"bootstrap.servers": here.bootstrap, "partitioner": "murmur2_random"})
+    for value in values:
+        producer.produce(topic, value, key=str(key).encode())
+    assert producer.flush(30) == 0
+
+
+def encoded(here: Settings, *given: dict[str, Any], topic: str = "transaction") -> list[bytes]:
+    codec = Codec(here.registry)
+    return [codec.encode(topic, event) for event in given]
 
 
 def append(here: Settings, *appended: dict[str, Any], topic: str = "transaction") -> None:

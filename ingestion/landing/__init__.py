@@ -5,7 +5,15 @@ Files are written first and named in PostgreSQL (``bronze.files``) after, in the
 doubles nothing.
 """
 
-from ingestion.landing.errors import CorruptedFile, Fenced, LandingError, LogUnavailable, OffsetsGone
+from ingestion.landing.errors import (
+    CorruptedFile,
+    Fenced,
+    LakeUnavailable,
+    LandingError,
+    LogUnavailable,
+    OffsetsGone,
+    RebuildRefused,
+)
 from ingestion.landing.land import Landed, land, pending
 from ingestion.landing.manifest import BronzeFile, files
 from ingestion.landing.reading import read_file, verify
@@ -14,10 +22,12 @@ __all__ = [
     "BronzeFile",
     "CorruptedFile",
     "Fenced",
+    "LakeUnavailable",
     "Landed",
     "LandingError",
     "LogUnavailable",
     "OffsetsGone",
+    "RebuildRefused",
     "files",
     "land",
     "pending",

@@ -13,8 +13,6 @@ from confluent_kafka import Message
 from fastavro import parse_schema, schemaless_writer
 from fastavro.write import Writer
 
-MAX_BYTES = 64 << 20
-MAX_ROWS = 200_000
 BLOCK_BYTES = 256 << 10
 FRAME = 5  # bytes before an event's Avro: the magic byte and the schema's id
 
@@ -66,11 +64,6 @@ def unreadable(value: bytes | None, reason: str) -> bytes:
     return out.getvalue()
 
 
-def folder_of(topic_id: str) -> str:
-    """The folder of a topic's id: base64 with the two signs that a path can hold, so that it can be read back."""
-    return topic_id.replace("+", "-").replace("/", "_")
-
-
 def logged_on(message: Message) -> date:
     """The day, in UTC, of the broker's timestamp."""
     return datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC).date()
@@ -109,19 +102,20 @@ class _Block:
 
 
 class Container:
-    """One container file in the making, in memory until it is whole (64 MB or 200,000 rows at most).
+    """One container file in the making, in memory until it is whole.
 
     The record of an Avro row is its fields' bytes one after the other, so an event is copied in as its writer encoded
-    it: the same bytes, and a fifth of the time that encoding it again would take.
+    it: the same bytes, and a fifth of the time that encoding it again would take. The same rows give the same bytes,
+    so that a file which is written again under its name stays what the manifest says of it.
     """
 
     def __init__(self, schema: dict[str, Any], *, schema_id: int | None, day: date):
-        self.schema_id, self.day = schema_id, day
+        self.schema_id, self.day, self.rows = schema_id, day, 0
+        self._schema = parse_schema(schema)
         self._buffer = io.BytesIO()
-        self._writer = Writer(self._buffer, parse_schema(schema), codec="zstandard")
+        self._writer: Writer | None = None
         self._block = _Block(io.BytesIO())
         self._first = self._last = -1
-        self._rows = 0
 
     def append(self, envelope: dict[str, Any], value: bytes) -> None:
         """Add a row: the envelope, and the Avro bytes of all fields after it."""
@@ -129,27 +123,32 @@ class Container:
         schemaless_writer(block.bytes_, _ENVELOPE, envelope)
         block.bytes_.write(value)
         block.num_records += 1
+        self._last = envelope["_offset"]
+        if self.rows == 0:
+            self._first = self._last
+        self.rows += 1
         if block.bytes_.tell() >= BLOCK_BYTES:
             self._end_block()
-        self._last = envelope["_offset"]
-        if self._rows == 0:
-            self._first = self._last
-        self._rows += 1
 
     @property
-    def full(self) -> bool:
-        return self._rows >= MAX_ROWS or self._buffer.tell() >= MAX_BYTES
+    def size(self) -> int:
+        """Bytes so far: of finished blocks as compressed, of the last one as it is."""
+        return self._buffer.tell() + self._block.bytes_.tell()
 
     def finish(self) -> Written:
+        """The whole file; the container holds a row at least."""
         self._end_block()
-        self._writer.flush()
         content = self._buffer.getbuffer()
-        return Written(content, self._first, self._last, self._rows, hashlib.sha256(content).hexdigest())
+        return Written(content, self._first, self._last, self.rows, hashlib.sha256(content).hexdigest())
 
     def _end_block(self) -> None:
-        if self._block.num_records:
-            self._writer.write_block(self._block)
-            self._block = _Block(io.BytesIO())
+        if not self._block.num_records:
+            return
+        if self._writer is None:
+            marker = hashlib.md5(self._block.bytes_.getbuffer(), usedforsecurity=False).digest()
+            self._writer = Writer(self._buffer, self._schema, codec="zstandard", sync_marker=marker)
+        self._writer.write_block(self._block)
+        self._block = _Block(io.BytesIO())
 
 
 def _record(name: str, fields: list[dict[str, Any]]) -> dict[str, Any]:

@@ -9,6 +9,10 @@ class LogUnavailable(LandingError):
     """Kafka does not answer. Transient: the next landing continues where this one stood."""
 
 
+class LakeUnavailable(LandingError):
+    """The lake does not answer, or refuses. The message holds no key and no password."""
+
+
 class Fenced(LandingError):
     """Another landing moved the offsets meanwhile. Transient: its files hold the events."""
 
@@ -19,3 +23,7 @@ class OffsetsGone(LandingError):
 
 class CorruptedFile(LandingError):
     """A bronze file is missing, or its bytes are not those that the manifest vouches for."""
+
+
+class RebuildRefused(LandingError):
+    """The files do not say what the manifest has to be. Nothing was changed."""

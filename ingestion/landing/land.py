@@ -8,24 +8,16 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 import psycopg
-from confluent_kafka import Message
 
-from ingestion.codec import Codec, Unreadable
-from ingestion.landing import manifest, store
-from ingestion.landing.containers import (
-    FRAME,
-    Container,
-    envelope,
-    events_schema,
-    folder_of,
-    logged_on,
-    unreadable,
-    unreadable_schema,
-)
+from ingestion.codec import Codec
+from ingestion.landing import manifest
 from ingestion.landing.errors import OffsetsGone
 from ingestion.landing.log import Log, Topic
 from ingestion.landing.manifest import BronzeFile
+from ingestion.landing.writer import PartitionWriter
 
+MAX_ROWS = 200_000
+MAX_BYTES = 64 << 20
 _CONTEXT = "user"  # workspaces, accounts and categories that the other topics' events name
 
 
@@ -49,11 +41,14 @@ def land(
     lake: str,
     connect: Callable[[], AbstractContextManager[psycopg.Connection]],
     topics: Sequence[str],
+    max_rows: int = MAX_ROWS,
+    max_bytes: int = MAX_BYTES,
 ) -> list[Landed]:
     """Land every event that the topics held at the start. Returns one `Landed` a topic, in their order.
 
     Where the log ends is asked for `user` last, and `user` lands first, so that the workspaces, accounts and categories
-    that an event names are in bronze before it. Needs the memory of one file, whatever there is to land.
+    that an event names are in bronze before it. Each file is named in the manifest as soon as it is stored: a landing
+    that is killed repeats one file, and needs the memory of one, whatever there is to land.
 
     Args:
         bootstrap: Kafka's bootstrap servers.
@@ -61,9 +56,11 @@ def land(
         lake: the lake's root, a folder or an fsspec URL.
         connect: opens a connection with the rights of ``outlay_pipeline``.
         topics: which topics.
+        max_rows: rows after which a file ends.
+        max_bytes: bytes, compressed, after which a file ends.
 
     Raises:
-        LandingError: see `ingestion.landing.errors`; the partitions that had landed stay landed.
+        LandingError: see `ingestion.landing.errors`; the files that had landed stay landed.
         RegistryUnavailable: the registry does not answer; the same holds.
     """
     landed = {name: Landed(name) for name in topics}
@@ -75,8 +72,9 @@ def land(
             for topic, end_of in sorted(ends.items(), key=lambda item: item[0].name != _CONTEXT):
                 started = time.monotonic()
                 for partition, (start, end) in _ranges(connection, topic, end_of).items():
-                    messages = log.messages(topic, partition, start, end)
-                    _land_partition(connection, codec, lake, topic, partition, start, end, messages, landed[topic.name])
+                    writer = PartitionWriter(codec, lake, topic, partition, max_rows=max_rows, max_bytes=max_bytes)
+                    groups = writer.groups(log.messages(topic, partition, start, end), end)
+                    _land_partition(connection, topic, partition, start, groups, landed[topic.name])
                 landed[topic.name].seconds = time.monotonic() - started
     return list(landed.values())
 
@@ -122,86 +120,21 @@ def _ranges(connection: psycopg.Connection, topic: Topic, ends: dict[int, int]) 
 
 def _land_partition(
     connection: psycopg.Connection,
-    codec: Codec,
-    lake: str,
     topic: Topic,
     partition: int,
     start: int,
-    end: int,
-    messages: Iterable[Message],
+    groups: Iterable[tuple[list[BronzeFile], int]],
     landed: Landed,
 ) -> None:
-    writer = _PartitionWriter(codec, lake, topic, partition)
-    for message in messages:
-        writer.append(message)
-    files = writer.finish()
-    manifest.commit(
-        connection, files, topic=topic.name, topic_id=topic.topic_id, partition=partition, start=start, end=end
-    )
-    landed.files += len(files)
-    landed.rows += sum(file.rows for file in files if file.kind == "events")
-    landed.unreadable += sum(file.rows for file in files if file.kind == "unreadable")
-    landed.bytes += sum(file.bytes for file in files)
-    landed.offsets[partition] = (start, end)
-
-
-class _PartitionWriter:
-    """Sorts a partition's messages into containers; stores each that is full, or whose day or schema ended."""
-
-    def __init__(self, codec: Codec, lake: str, topic: Topic, partition: int):
-        self._codec, self._lake, self._topic, self._partition = codec, lake, topic, partition
-        self._open: dict[str, Container] = {}
-        self._stored: list[BronzeFile] = []
-
-    def append(self, message: Message) -> None:
-        value = message.value()
-        try:
-            self._codec.decode(self._topic.name, value, as_written=True)
-        except Unreadable as error:
-            container = self._container("unreadable", message, None)
-            container.append(envelope(message, None), unreadable(value, error.reason))
-            return
-        schema_id = self._codec.schema_id(value)
-        container = self._container("events", message, schema_id)
-        container.append(envelope(message, schema_id), value[FRAME:])
-
-    def finish(self) -> list[BronzeFile]:
-        """Store what is open; returns every file of the partition."""
-        for kind in list(self._open):
-            self._store(kind)
-        return self._stored
-
-    def _container(self, kind: str, message: Message, schema_id: int | None) -> Container:
-        day = logged_on(message)
-        current = self._open.get(kind)
-        if current is not None and (current.full or current.day != day or current.schema_id != schema_id):
-            self._store(kind)
-        if kind not in self._open:
-            schema = unreadable_schema() if schema_id is None else events_schema(self._codec.writer_schema(schema_id))
-            self._open[kind] = Container(schema, schema_id=schema_id, day=day)
-        return self._open[kind]
-
-    def _store(self, kind: str) -> None:
-        container = self._open.pop(kind)
-        written = container.finish()
-        topic = self._topic
-        folder = f"bronze/{topic.name}" if kind == "events" else f"bronze/unreadable/{topic.name}"
-        name = f"{self._partition}+{written.first_offset}-{written.last_offset}.avro"
-        path = f"{folder}/{folder_of(topic.topic_id)}/ingest_date={container.day}/{name}"
-        store.put(self._lake, path, written.content)
-        self._stored.append(
-            BronzeFile(
-                topic=topic.name,
-                topic_id=topic.topic_id,
-                partition=self._partition,
-                first_offset=written.first_offset,
-                last_offset=written.last_offset,
-                kind=kind,
-                schema_id=container.schema_id,
-                ingest_date=container.day,
-                path=path,
-                rows=written.rows,
-                bytes=len(written.content),
-                sha256=written.sha256,
-            )
+    """Name each group of files as soon as it is stored, so that a crash repeats one group."""
+    stands = start
+    for files, upto in groups:
+        manifest.commit(
+            connection, files, topic=topic.name, topic_id=topic.topic_id, partition=partition, start=stands, end=upto
         )
+        stands = upto
+        landed.files += len(files)
+        landed.rows += sum(file.rows for file in files if file.kind == "events")
+        landed.unreadable += sum(file.rows for file in files if file.kind == "unreadable")
+        landed.bytes += sum(file.bytes for file in files)
+        landed.offsets[partition] = (start, upto)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,29 +19,32 @@ def verify(lake: str, file: BronzeFile) -> None:
 
     Raises:
         CorruptedFile: it is missing, or its size or SHA-256 differs.
+        LakeUnavailable: the lake does not answer, or refuses.
     """
-    try:
-        size, sha256 = store.sha256(lake, file.path)
-    except FileNotFoundError:
-        found = "no file"
-    else:
-        if (size, sha256) == (file.bytes, file.sha256):
-            return
-        found = f"{size} bytes with SHA-256 {sha256}"
-    raise CorruptedFile(
-        f"bronze file {lake}/{file.path}: expected {file.bytes} bytes with SHA-256 {file.sha256}, found {found}."
-        f" Put the file back from a backup; nothing else is touched. It holds topic {file.topic}, partition"
-        f" {file.partition}, offsets {file.first_offset} to {file.last_offset}"
-    )
+    content(lake, file)
 
 
 def read_file(lake: str, file: BronzeFile) -> Iterator[dict[str, Any]]:
     """The rows of a file: the envelope's fields (``_topic``, ``_offset``, ...) and ``value``, the event as written.
 
-    Raises:
-        CorruptedFile: the file is missing, or its bytes are not the manifest's.
+    Raises what `verify` raises.
     """
-    verify(lake, file)
-    fs, path = store.locate(lake, file.path)
-    with fs.open(path, "rb") as content:
-        yield from fastavro.reader(content)
+    yield from fastavro.reader(io.BytesIO(content(lake, file)))
+
+
+def content(lake: str, file: BronzeFile) -> bytes:
+    """A file's bytes, which are the manifest's. Raises what `verify` raises."""
+    try:
+        found = store.read(lake, file.path)
+    except FileNotFoundError:
+        what = "no file"
+    else:
+        sha256 = hashlib.sha256(found).hexdigest()
+        if (len(found), sha256) == (file.bytes, file.sha256):
+            return found
+        what = f"{len(found)} bytes with SHA-256 {sha256}"
+    raise CorruptedFile(
+        f"bronze file {store.shown(lake)}/{file.path}: expected {file.bytes} bytes with SHA-256 {file.sha256}, found"
+        f" {what}. Put the file back from a backup; nothing else is touched. It holds topic {file.topic}, partition"
+        f" {file.partition}, offsets {file.first_offset} to {file.last_offset}"
+    )

@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-_CHUNK = 1 << 20
+from ingestion.landing.errors import LakeUnavailable
+
+_CLIENTS = ("botocore", "aiobotocore", "aiohttp")  # whose errors are not all OSError
 
 
 def locate(lake: str, path: str) -> tuple[fsspec.AbstractFileSystem, str]:
     """The file system of the lake at `lake` (a folder or an fsspec URL), and where `path` is on it."""
-    fs, root = fsspec.core.url_to_fs(lake)
+    fs, root = fsspec.core.url_to_fs(lake, use_listings_cache=False)
     return fs, f"{root.rstrip('/')}/{path}"
+
+
+def shown(lake: str) -> str:
+    """The lake's address as messages may show it: without user, password and options."""
+    if "://" not in lake:
+        return lake
+    parts = urlsplit(lake)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def put(lake: str, path: str, content: Any) -> None:
@@ -24,13 +37,91 @@ def put(lake: str, path: str, content: Any) -> None:
 
     `content` is anything with the buffer protocol. A local file is written under another name, flushed to the disk and
     renamed; an object store's upload is one request that takes effect at its end.
+
+    Raises:
+        LakeUnavailable: the lake does not answer, or refuses.
     """
-    fs, full = locate(lake, path)
-    if not isinstance(fs, LocalFileSystem):
-        fs.pipe_file(full, bytes(content))
-        return
+    with _asking(lake):
+        fs, full = locate(lake, path)
+        if isinstance(fs, LocalFileSystem):
+            _put_locally(full, content)
+        else:
+            fs.pipe_file(full, bytes(content))
+
+
+def read(lake: str, path: str) -> bytes:
+    """The whole content of a file.
+
+    Raises:
+        FileNotFoundError: there is none.
+        LakeUnavailable: the lake does not answer, or refuses.
+    """
+    with _asking(lake):
+        fs, full = locate(lake, path)
+        return fs.cat_file(full)
+
+
+def sha256(lake: str, path: str) -> tuple[int, str]:
+    """Size in bytes and SHA-256 (hexadecimal) of a file. Raises what `read` raises."""
+    content = read(lake, path)
+    return len(content), hashlib.sha256(content).hexdigest()
+
+
+def listing(lake: str, folder: str) -> dict[str, int]:
+    """Every file below `folder`, by its path below the lake's root, with its size in bytes.
+
+    Raises:
+        LakeUnavailable: the lake does not answer, or refuses.
+    """
+    with _asking(lake):
+        fs, full = locate(lake, folder)
+        above = len(full) - len(folder)
+        try:
+            found = fs.find(full, detail=True)
+        except FileNotFoundError as error:
+            if _code(error) == "NoSuchBucket":
+                raise
+            return {}
+        return {name[above:]: entry["size"] for name, entry in sorted(found.items())}
+
+
+@contextmanager
+def _asking(lake: str) -> Iterator[None]:
+    """Make one clear error of all that a lake can answer; only a missing file stays a FileNotFoundError."""
+    try:
+        yield
+    except Exception as error:
+        code = _code(error)
+        if isinstance(error, FileNotFoundError) and code != "NoSuchBucket":
+            raise
+        if not isinstance(error, OSError) and not type(error).__module__.startswith(_CLIENTS):
+            raise
+        raise LakeUnavailable(
+            f"the lake {shown(lake)} does not answer as expected ({code}): {_advice(error, code)}; then run it again,"
+            " nothing is lost"
+        ) from None
+
+
+def _code(error: BaseException) -> str:
+    """The server's or the system's own name of an error. Its text is left out: it may quote what it was given."""
+    response = getattr(error, "response", None) or getattr(error.__cause__, "response", None) or {}
+    named = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
+    return named or getattr(error, "strerror", None) or type(error).__name__
+
+
+def _advice(error: Exception, code: str) -> str:
+    if code == "NoSuchBucket":
+        return "create the bucket, or set OUTLAY_LAKE_URL to one that exists"
+    if "Credentials" in code:
+        return "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    if isinstance(error, PermissionError):
+        return "check who may write there, for S3 the AWS_* variables and the bucket's policy"
+    return "see that it can be reached (for S3 at AWS_ENDPOINT_URL) and has room"
+
+
+def _put_locally(full: str, content: Any) -> None:
     folder = os.path.dirname(full)
-    fs.makedirs(folder, exist_ok=True)
+    os.makedirs(folder, exist_ok=True)
     unfinished = f"{folder}/.{uuid4().hex}.unfinished"
     try:
         with open(unfinished, "wb") as file:
@@ -43,21 +134,6 @@ def put(lake: str, path: str, content: Any) -> None:
             os.remove(unfinished)
         raise
     _flush_folder(folder)
-
-
-def sha256(lake: str, path: str) -> tuple[int, str]:
-    """Size in bytes and SHA-256 (hexadecimal) of a file.
-
-    Raises:
-        FileNotFoundError: there is none.
-    """
-    fs, full = locate(lake, path)
-    digest, size = hashlib.sha256(), 0
-    with fs.open(full, "rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
-    return size, digest.hexdigest()
 
 
 def _flush_folder(folder: str) -> None:

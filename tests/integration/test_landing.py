@@ -10,13 +10,24 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from ingestion import events
 from ingestion.codec import RegistryUnavailable
 from ingestion.contracts import TOPICS
-from ingestion.landing import Fenced, OffsetsGone, manifest, store
+from ingestion.landing import BronzeFile, Fenced, OffsetsGone, manifest, read_file, store
 from outlay.db import session
 from outlay.settings import Settings
-from tests.landing import append, land_all, landed_files, purchase, rows_of, waiting
+from tests.landing import append, append_encoded, encoded, land_all, landed_files, purchase, rows_of, waiting
 from tests.support import until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+
+
+def _groups(files: list[BronzeFile]) -> list[list[BronzeFile]]:
+    """Files whose offsets lie between each other, together."""
+    groups: list[list[BronzeFile]] = []
+    for file in sorted(files, key=lambda file: file.first_offset):
+        if groups and file.first_offset <= max(each.last_offset for each in groups[-1]):
+            groups[-1].append(file)
+        else:
+            groups.append([file])
+    return groups
 
 
 @pytest.fixture
@@ -93,6 +104,87 @@ def test_a_landing_killed_before_its_commit_is_done_again_under_the_same_names(c
     assert [name for name in beside if name.startswith(f"{newest.partition}+{newest.first_offset}-")] == [
         newest.path.rpartition("/")[2]
     ]
+
+
+def test_a_landing_killed_in_a_long_backlog_keeps_the_files_it_had_committed(caught_up, monkeypatch):
+    purchases = [purchase(UUID(int=79)) for _ in range(25)]
+    append(caught_up, *purchases)
+    before = landed_files("transaction")
+    commit, commits = manifest.commit, []
+
+    def killed_at_the_third(*given, **named):
+        if len(commits) == 2:
+            raise KeyboardInterrupt
+        commit(*given, **named)
+        commits.append(named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(manifest, "commit", killed_at_the_third)
+        with pytest.raises(KeyboardInterrupt):
+            land_all(caught_up, ["transaction"], max_rows=10)
+    kept = landed_files("transaction")[len(before) :]
+    assert [file.rows for file in kept] == [10, 10]
+    assert waiting(caught_up)["transaction"] == 5
+    (landed,) = land_all(caught_up, ["transaction"], max_rows=10)
+    assert (landed.rows, landed.files) == (5, 1)
+    files = landed_files("transaction")[len(before) :]
+    assert files[:2] == kept
+    assert [file.first_offset for file in files[1:]] == [file.last_offset + 1 for file in files[:-1]]
+    rows = [row for file in files for row in read_file(caught_up.lake, file)]
+    assert [row["value"] for row in rows] == purchases
+
+
+def test_files_end_at_the_limit_of_bytes_and_unreadable_messages_between_are_committed_with_their_neighbours(
+    caught_up,
+):
+    workspace = UUID(int=80)
+    purchases = [purchase(workspace, description=os.urandom(400).hex()) for _ in range(60)]
+    noise = [os.urandom(500) for _ in range(6)]
+    values = encoded(caught_up, *purchases)
+    for number, each in enumerate(noise):
+        values.insert(5 + number * 10, each)
+    append_encoded(caught_up, workspace, *values)
+    before = {kind: len(landed_files("transaction", kind)) for kind in ("events", "unreadable")}
+    (landed,) = land_all(caught_up, ["transaction"], max_bytes=10_000)
+    assert (landed.rows, landed.unreadable) == (60, len(noise))
+    events, unreadable = (landed_files("transaction", kind)[before[kind] :] for kind in ("events", "unreadable"))
+    assert len(events) > 3
+    ends = sorted(max(file.last_offset for file in group) for group in _groups([*events, *unreadable]))
+    (((start, end),)) = landed.offsets.values()
+    assert ends[-1] == end - 1
+    assert sum(file.rows for file in [*events, *unreadable]) == end - start
+    assert [r["value"] for f in events for r in read_file(caught_up.lake, f)] == purchases
+    assert [r["value"] for f in unreadable for r in read_file(caught_up.lake, f)] == noise
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_offsets_never_pass_a_message_whose_file_was_not_stored(caught_up, monkeypatch, kept):
+    workspace = events.new_id()
+    purchases = [purchase(workspace) for _ in range(8)]
+    values = encoded(caught_up, *purchases)
+    append_encoded(caught_up, workspace, *(value for each in values for value in (each, b"noise")))
+    put, stored = store.put, []
+
+    def killed(*given):
+        if len(stored) == 2 * kept + 1:  # between the two files of a group
+            raise KeyboardInterrupt
+        put(*given)
+        stored.append(given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "put", killed)
+        with pytest.raises(KeyboardInterrupt):
+            land_all(caught_up, ["transaction"], max_rows=5)
+    assert waiting(caught_up)["transaction"] == 16 - 5 * kept
+    land_all(caught_up, ["transaction"], max_rows=5)
+    events_, unreadable = (
+        [row for row in rows_of(caught_up, "transaction", kind) if row["_key"] == str(workspace).encode()]
+        for kind in ("events", "unreadable")
+    )
+    assert [row["value"] for row in events_] == purchases
+    assert [row["value"] for row in unreadable] == [b"noise"] * 8
+    offsets = sorted(row["_offset"] for row in [*events_, *unreadable])
+    assert offsets == list(range(offsets[0], offsets[0] + 16))
 
 
 def test_a_second_landing_of_the_same_offsets_is_fenced(caught_up):

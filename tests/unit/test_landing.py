@@ -11,7 +11,8 @@ import pytest
 
 from ingestion import contracts, events
 from ingestion.landing import BronzeFile, CorruptedFile, read_file, store
-from ingestion.landing.containers import Container, events_schema, folder_of, unreadable, unreadable_schema
+from ingestion.landing.containers import Container, events_schema, unreadable, unreadable_schema
+from ingestion.landing.naming import Place, place_of
 
 DAY = date(2026, 11, 20)
 LOGGED = datetime(2026, 11, 20, 8, 30, 0, 123000, tzinfo=UTC)
@@ -140,7 +141,35 @@ def test_files_land_on_any_file_system_that_fsspec_knows():
     assert store.sha256("memory://lake/root", "a/file.avro")[0] == 5
 
 
-def test_a_topics_id_is_one_folder_that_can_be_read_back():
-    folder = folder_of("Xa+3Xn5SQO2/q5E1P6DdGQ")
-    assert folder == "Xa-3Xn5SQO2_q5E1P6DdGQ"
-    assert folder.translate(str.maketrans("-_", "+/")) == "Xa+3Xn5SQO2/q5E1P6DdGQ"
+def test_the_same_rows_are_the_same_bytes():
+    value = encoded(transaction(1))
+
+    def written() -> bytes:
+        container = Container(events_schema(contracts.schema("transaction")), schema_id=7, day=DAY)
+        for offset in range(2_000):
+            container.append(envelope(offset), value)
+        return bytes(container.finish().content)
+
+    assert written() == written()
+
+
+@pytest.mark.parametrize("kind", ["events", "unreadable"])
+def test_a_path_says_where_its_rows_come_from(kind):
+    place = Place("transaction", "Xa+3Xn5SQO2/q5E1P6DdGQ", kind, DAY, 3, 10, 14)
+    assert place.path.endswith("transaction/Xa-3Xn5SQO2_q5E1P6DdGQ/ingest_date=2026-11-20/3+10-14.avro")
+    assert place_of(place.path) == place
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "bronze/transaction/log/ingest_date=2026-11-20/3+14-10.avro",
+        "bronze/transaction/log/ingest_date=2026-13-20/3+10-14.avro",
+        "bronze/transaction/log/ingest_date=2026-11-20/3+010-14.avro",
+        "bronze/transaction/log/ingest_date=2026-11-20/.5f.unfinished",
+        "silver/transaction/log/ingest_date=2026-11-20/3+10-14.avro",
+        "bronze/transaction/ingest_date=2026-11-20/3+10-14.avro",
+    ],
+)
+def test_a_path_that_no_landing_writes_is_not_read_as_one(path):
+    assert place_of(path) is None
