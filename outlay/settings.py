@@ -120,6 +120,11 @@ class Settings(BaseSettings):
         return f"http://127.0.0.1:{self.port('app')}"
 
     @property
+    def entry_url(self) -> str:
+        """The link that opens the pages without asking for the key, which it holds."""
+        return f"{self.app_url}/open?key={self.api_token.get_secret_value()}"
+
+    @property
     def dagster_url(self) -> str:
         return f"http://127.0.0.1:{self.port('webserver')}"
 

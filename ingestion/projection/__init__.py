@@ -13,10 +13,12 @@ from ingestion.projection.errors import (
     TopicReplaced,
 )
 from ingestion.projection.loop import run
+from ingestion.projection.metrics import Metrics
 
 __all__ = [
     "Fenced",
     "LogTruncated",
+    "Metrics",
     "OffsetsRewound",
     "PartitionsAdded",
     "ProjectionError",

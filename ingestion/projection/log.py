@@ -119,6 +119,18 @@ class Log:
                 raise KafkaException(error)
         return batch
 
+    def lag(self, positions: Mapping[Partition, int]) -> dict[Partition, int]:
+        """How far the log ends beyond each position, as Kafka said with its last answer.
+
+        Thread-safe. Partitions that Kafka has said nothing of yet are absent.
+        """
+        lag = {}
+        for place, offset in positions.items():
+            _, end = self._consumer.get_watermark_offsets(TopicPartition(*place), cached=True)
+            if end >= 0:
+                lag[place] = max(0, end - offset)
+        return lag
+
     def _failed(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN or error.fatal():
             self._down = error

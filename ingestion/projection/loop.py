@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import psycopg
 import structlog
@@ -17,6 +19,7 @@ from ingestion.codec import Codec, RegistryUnavailable
 from ingestion.producer import KAFKA_LOG
 from ingestion.projection.errors import TopicMissing
 from ingestion.projection.log import Batch, Log, describe
+from ingestion.projection.metrics import Lag, Metrics
 from ingestion.projection.records import Record, read
 from ingestion.projection.view import View
 
@@ -28,7 +31,7 @@ _LOOK_AGAIN = 30  # seconds between looks at whether the topics are still the sa
 log = structlog.get_logger("outlay.live")
 
 
-def run(*, bootstrap: str, registry_url: str, dsn: str, stop: threading.Event) -> None:
+def run(*, bootstrap: str, registry_url: str, dsn: str, stop: threading.Event, metrics: Metrics | None = None) -> None:
     """Keep the live view up to date until `stop` is set.
 
     A server that is away is waited for; everything uncommitted is read again then. What the database refuses and what
@@ -38,22 +41,24 @@ def run(*, bootstrap: str, registry_url: str, dsn: str, stop: threading.Event) -
         bootstrap: Kafka's bootstrap servers.
         registry_url: base URL of the registry's Confluent-compatible API.
         dsn: the database, as a role that may write `live`.
+        metrics: counts what is done.
 
     Raises:
         ProjectionError: live cannot go on by itself; the subclass says why.
     """
     codec = Codec(registry_url)
-    outage = _Outage()
+    outage, metrics = _Outage(), metrics or Metrics()
     while not stop.is_set():
         try:
-            _follow(bootstrap, dsn, codec, stop, outage)
+            _follow(bootstrap, dsn, codec, stop, outage, metrics)
         except pg.ProgramLimitExceeded:
             raise
         except _AWAY as error:
+            metrics.outage(error)
             stop.wait(outage.begun(error))
 
 
-def _follow(bootstrap: str, dsn: str, codec: Codec, stop: threading.Event, outage: _Outage) -> None:
+def _follow(bootstrap: str, dsn: str, codec: Codec, stop: threading.Event, outage: _Outage, metrics: Metrics) -> None:
     """Follow the log until `stop` is set, a server goes away, or the topics are no longer the same."""
     admin = AdminClient({"bootstrap.servers": bootstrap}, logger=KAFKA_LOG)
     topics = describe(admin)
@@ -65,6 +70,7 @@ def _follow(bootstrap: str, dsn: str, codec: Codec, stop: threading.Event, outag
     with (
         View.opened(dsn, topics) as view,
         Log(bootstrap, view.positions) as kafka,
+        _measured(metrics, lambda: kafka.lag(view.positions)),
         ThreadPoolExecutor(1, "read-ahead") as reader,  # decodes the next batch while PostgreSQL merges this one
     ):
         ahead, looked = reader.submit(read_ahead), time.monotonic()
@@ -72,7 +78,9 @@ def _follow(bootstrap: str, dsn: str, codec: Codec, stop: threading.Event, outag
         while not stop.is_set():
             records, batch = ahead.result()
             ahead = reader.submit(read_ahead)
-            view.write(records, batch.positions)
+            began = time.monotonic()
+            decided = view.write(records, batch.positions)
+            metrics.committed(records, decided, time.monotonic() - began)
             if records:
                 heard = time.monotonic()
             elif time.monotonic() - heard > _ASK_AGAIN:  # else an idle projector would not notice a restart
@@ -84,6 +92,16 @@ def _follow(bootstrap: str, dsn: str, codec: Codec, stop: threading.Event, outag
                 if describe(admin) != topics:
                     return
                 looked = time.monotonic()
+
+
+@contextmanager
+def _measured(metrics: Metrics, lag: Lag) -> Iterator[None]:
+    """Let the lag be asked for as long as the log is read."""
+    metrics.follow(lag)
+    try:
+        yield
+    finally:
+        metrics.follow(None)
 
 
 def _tell_dead_letters(records: list[Record]) -> None:

@@ -146,8 +146,11 @@ ON CONFLICT (workspace_id, entity, entity_id) DO UPDATE SET
     partition = excluded.partition, "offset" = excluded."offset"
 
 -- name: notify
-SELECT pg_notify('outlay_live', json_build_object(
-    'workspace_id', workspace_id, 'topic', topic, 'partition', partition, 'offset', max("offset"))::text)
+-- Tells those who listen, and gives back what was decided.
+SELECT topic, count(*) FILTER (WHERE decision = 'accepted') AS accepted,
+       count(*) FILTER (WHERE decision = 'duplicate') AS duplicate, count(*) FILTER (WHERE decision = 'stale') AS stale,
+       pg_notify('outlay_live', json_build_object(
+           'workspace_id', workspace_id, 'topic', topic, 'partition', partition, 'offset', max("offset"))::text)
 FROM decided GROUP BY workspace_id, topic, partition
 
 -- name: dead_letter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -47,8 +48,8 @@ class View:
         """
         self._connection.execute("SELECT 1")
 
-    def write(self, records: Sequence[Record], positions: Mapping[Partition, int]) -> None:
-        """Commit the records and move to `positions`, in one transaction.
+    def write(self, records: Sequence[Record], positions: Mapping[Partition, int]) -> Counter[tuple[str, str]]:
+        """Commit the records and move to `positions`, in one transaction; (topic, decision) to a number of events.
 
         When the database refuses a record, the batch is halved until that one is found; it becomes a dead letter, and
         all others are kept.
@@ -58,7 +59,7 @@ class View:
             OffsetsRewound: live.events already holds one of the places.
         """
         try:
-            self._commit(records, positions)
+            return self._commit(records, positions)
         except _REFUSED as error:
             if getattr(error.diag, "constraint_name", None) == "events_pkey":
                 raise OffsetsRewound(
@@ -67,22 +68,21 @@ class View:
             if not records:
                 raise
             if len(records) == 1:
-                self._commit([records[0].refused(f"PostgreSQL refused it: {_line(error)}")], positions)
-                return
+                return self._commit([records[0].refused(f"PostgreSQL refused it: {_line(error)}")], positions)
             half = len(records) // 2
             between = {Partition(record.topic, record.partition): record.offset + 1 for record in records[:half]}
-            self.write(records[:half], between)
-            self.write(records[half:], positions)
+            return self.write(records[:half], between) + self.write(records[half:], positions)
 
-    def _commit(self, records: Sequence[Record], positions: Mapping[Partition, int]) -> None:
+    def _commit(self, records: Sequence[Record], positions: Mapping[Partition, int]) -> Counter[tuple[str, str]]:
         moves = [
             {"topic": p.topic, "topic_id": self._topics[p.topic].topic_id, "partition": p.partition,
              "old": self.positions[p], "new": offset}
             for p, offset in sorted(positions.items())
             if offset != self.positions[p]
         ]  # fmt: skip
+        decided: Counter[tuple[str, str]] = Counter()
         if not moves:
-            return
+            return decided
         with self._connection.transaction(), self._connection.cursor() as cursor:
             cursor.executemany(SQL["move"], moves)
             if cursor.rowcount != len(moves):
@@ -92,13 +92,14 @@ class View:
                 )
             rows = [record.row for record in records if record.row is not None]
             if rows:
-                self._merge(cursor, rows)
+                decided = self._merge(cursor, rows)
             letters = [record for record in records if record.row is None]
             if letters:
                 cursor.executemany(SQL["dead_letter"], [_letter(record) for record in letters])
         self.positions |= positions
+        return decided
 
-    def _merge(self, cursor: psycopg.Cursor, rows: list[tuple]) -> None:
+    def _merge(self, cursor: psycopg.Cursor, rows: list[tuple]) -> Counter[tuple[str, str]]:
         with cursor.copy(SQL["copy"]) as copy:
             copy.set_types(list(COLUMNS.values()))
             for row in rows:
@@ -112,7 +113,10 @@ class View:
             cursor.execute(SQL["lines"])
         if topics != {"transaction"}:
             cursor.execute(SQL["entities"])
-        cursor.execute(SQL["notify"])
+        decided: Counter[tuple[str, str]] = Counter()
+        for topic, accepted, duplicate, stale, _ in cursor.execute(SQL["notify"]):
+            decided.update({(topic, "accepted"): accepted, (topic, "duplicate"): duplicate, (topic, "stale"): stale})
+        return decided
 
     def _stand(self) -> dict[Partition, int]:
         with self._connection.transaction(), self._connection.cursor() as cursor:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request
-from starlette.responses import HTMLResponse
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
+from starlette.responses import HTMLResponse, PlainTextResponse
 
 from outlay.api import expenses, problems, reference, workspaces
 from outlay.api.caller import holds_key
 from outlay.db import session
+from outlay.settings import settings
+from outlay.stack.metrics import ServicesCollector
 
 
 def create() -> FastAPI:
@@ -33,6 +36,15 @@ def create() -> FastAPI:
         with session("app") as connection:
             connection.execute("SELECT 1")
         return {"status": "ok"}
+
+    services = CollectorRegistry()
+    services.register(ServicesCollector(settings().home))
+    ProcessCollector(registry=services)
+
+    @api.get("/metrics", tags=["health"], dependencies=locked, response_class=PlainTextResponse)
+    def metrics() -> PlainTextResponse:
+        """What this process and the embedded servers use, for Prometheus."""
+        return PlainTextResponse(generate_latest(services), media_type=CONTENT_TYPE_LATEST)
 
     @api.get("/docs", include_in_schema=False)
     def docs(request: Request) -> HTMLResponse:

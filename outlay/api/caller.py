@@ -16,7 +16,7 @@ from outlay.api import access
 from outlay.api.problems import Failed
 from outlay.ledger.workspaces import Workspace, all_workspaces
 
-_bearer = HTTPBearer(auto_error=False, description="The key of this installation, which `outlay up` prints.")
+_bearer = HTTPBearer(auto_error=False, description="The key of this installation, which `outlay link --key` prints.")
 
 
 def holds_key(shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:

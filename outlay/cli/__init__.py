@@ -14,6 +14,7 @@ VERBS = {
     "logs": "outlay.cli.stack:logs",
     "dsn": "outlay.cli.stack:dsn",
     "env": "outlay.cli.stack:env",
+    "link": "outlay.cli.stack:link",
     "live": "outlay.cli.live:live",
     "simulate": "outlay.cli.simulate:simulate",
     "import": "outlay.cli.importing:import_",

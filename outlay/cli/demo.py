@@ -85,7 +85,7 @@ def _table(layers: dict[str, dict], result: dict, took: dict[str, float]) -> Tab
 def _addresses() -> list[str]:
     here = settings()
     return [
-        f"app      {here.app_url}/open?key={here.api_token.get_secret_value()}",
+        f"app      {here.entry_url}",
         f"dagster  {here.dagster_url}",
         f"api      {here.app_url}/api/docs",
     ]

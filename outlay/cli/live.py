@@ -13,15 +13,27 @@ from outlay.cli import Failure
 from outlay.settings import settings
 
 
+def _address(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, int] | None:
+    if value is None:
+        return None
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdecimal():
+        raise click.BadParameter(f"expected HOST:PORT such as 127.0.0.1:9464, got {value!r}")
+    return host, int(port)
+
+
 @click.command()
-def live() -> None:
+@click.option(
+    "--metrics", "address", metavar="HOST:PORT", callback=_address, help="Serve Prometheus' metrics there, at /metrics."
+)
+def live(address: tuple[str, int] | None) -> None:
     """Keep the live view up to date with the log, until SIGTERM or Ctrl+C. `outlay up` runs it.
 
     \b
     Example:
-        outlay live
+        outlay live --metrics 127.0.0.1:9464
     """
-    from ingestion.projection import ProjectionError, run
+    from ingestion.projection import Metrics, ProjectionError, run
 
     chosen = settings()
     structlog.configure(
@@ -38,6 +50,12 @@ def live() -> None:
     stop = threading.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stop.set())
+    metrics = Metrics()
+    if address is not None:
+        try:
+            metrics.serve(*address)
+        except OSError as error:
+            raise Failure(f"the metrics cannot be served at {address[0]}:{address[1]}: {error.strerror}") from error
     log.info("live starts", kafka=chosen.bootstrap, registry=chosen.registry)
     try:
         run(
@@ -45,6 +63,7 @@ def live() -> None:
             registry_url=chosen.registry,
             dsn=chosen.dsn("projector"),
             stop=stop,
+            metrics=metrics,
         )
     except ProjectionError as error:
         log.error("live stops", error=str(error), kind=type(error).__name__)

@@ -107,6 +107,13 @@ def dsn(role: Role) -> None:
     click.echo(settings().dsn(role))
 
 
+@click.command(epilog='Example: xdg-open "$(outlay link)"')
+@click.option("--key", is_flag=True, help="Print the key alone: the bearer token of the API.")
+def link(key: bool) -> None:
+    """Print the link that opens the pages on this machine; it holds the key."""
+    click.echo(settings().api_token.get_secret_value() if key else settings().entry_url)
+
+
 @click.command(epilog='Example: eval "$(outlay env)" && cd dbt_project && dbt build')
 def env() -> None:
     """Print, for the shell, what the dbt and the Dagster command line need."""

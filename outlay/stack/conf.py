@@ -55,9 +55,11 @@ def supervisord_conf(folder: Path, specs: Iterable[ServiceSpec]) -> str:
     }
     everything = list(specs)
     addresses = {spec.name: spec.address for spec in everything}
-    for spec in everything:
+    for position, spec in enumerate(everything, start=1):
         if not spec.external:
-            sections[f"program:{spec.name}"] = _program(folder, spec, addresses if spec.needs else {})
+            # They are stopped one after the other, the last first: nobody waits for a database that is gone.
+            order = {"priority": str(position)}
+            sections[f"program:{spec.name}"] = _program(folder, spec, addresses if spec.needs else {}) | order
     return "\n".join(_section(name, values) for name, values in sections.items())
 
 

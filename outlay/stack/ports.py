@@ -16,6 +16,7 @@ PREFERRED = {
     "kafka_controller": 9093,
     "registry": 8081,
     "spark": 15002,
+    "live": 9464,
     "code": 4266,
     "webserver": 3000,
     "app": 8501,

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
 from outlay.stack.conf import MARK
+
+T = TypeVar("T")
 
 
 def of_home(folder: Path) -> list[psutil.Process]:
@@ -40,6 +44,23 @@ def tree(pid: int) -> list[psutil.Process]:
         return [process, *process.children(recursive=True)]
     except psutil.NoSuchProcess:
         return []
+
+
+def each(family: Iterable[psutil.Process], measure: Callable[[psutil.Process], T]) -> list[T]:
+    """What `measure` finds of each process that is still there and open to this user."""
+    found = []
+    for process in family:
+        try:
+            found.append(measure(process))
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue  # it ended meanwhile, or belongs to another user
+    return found
+
+
+def memory(process: psutil.Process) -> int:
+    """Bytes of physical memory; what it shares with others counts in part."""
+    full = process.memory_full_info()
+    return getattr(full, "pss", 0) or full.rss  # macOS has no proportional share
 
 
 def listens(pid: int, port: int) -> bool:

@@ -7,8 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
-import psutil
-
 from outlay.settings import Settings
 from outlay.stack import health, processes
 from outlay.stack.errors import NotReady
@@ -77,22 +75,8 @@ def _state(spec: ServiceSpec, process: Process | None) -> tuple[State, str]:
 
 def _use(pid: int) -> tuple[float | None, int | None]:
     family = processes.tree(pid)
-    _each(family, lambda process: process.cpu_percent(None))
+    processes.each(family, lambda process: process.cpu_percent(None))
     time.sleep(_CPU_SECONDS)
-    cpu, memory = _each(family, lambda process: process.cpu_percent(None)), _each(family, _memory)
+    cpu = processes.each(family, lambda process: process.cpu_percent(None))
+    memory = processes.each(family, processes.memory)
     return (round(sum(cpu), 1), sum(memory)) if memory else (None, None)
-
-
-def _each(family: list[psutil.Process], measure) -> list:
-    found = []
-    for process in family:
-        try:
-            found.append(measure(process))
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue  # it ended meanwhile, or belongs to another user
-    return found
-
-
-def _memory(process: psutil.Process) -> int:
-    full = process.memory_full_info()
-    return getattr(full, "pss", 0) or full.rss  # macOS has no proportional share

@@ -79,7 +79,7 @@ def visit(browser: Browser, address: str, stack: Settings, household: Workspace)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(SLOW)
-        page.goto(f"{address}/open?key={stack.api_token.get_secret_value()}")
+        page.goto(stack.entry_url)
         page.goto(f"{address}/{path}?workspace={quote_plus(workspace.name)}")
         settle(page)
         return page

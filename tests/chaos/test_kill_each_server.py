@@ -49,6 +49,7 @@ def test_killing_each_server_while_expenses_stream_in_loses_and_doubles_nothing(
     before = outlay_json("status")["layers"]
     simulator = start_outlay("simulate", "--rate", "100", "--json")
     try:
+        until(lambda: in_live() > before["live"]["transactions"], what="the stream has begun")
         for name in SERVERS:
             kill_and_wait(name)
         simulator.send_signal(signal.SIGINT)

@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from fastapi.testclient import TestClient
+from prometheus_client.parser import text_string_to_metric_families
 
 from outlay.api import app, process
 from outlay.db import session
@@ -258,3 +259,19 @@ def test_the_first_page_and_the_hundredth_read_the_index_and_no_more(home):
     text = "\n".join(row[0] for row in plan)
     assert "transactions_by_day" in text
     assert "Sort" not in text.replace("Incremental Sort", "")
+
+
+def test_metrics_say_what_each_server_uses_to_whoever_holds_the_key(client, stack):
+    assert TestClient(app.create()).get("/metrics").status_code == 401
+    scraped = client.get("/metrics").text
+    samples = {
+        (s.name, s.labels["service"]): s.value
+        for family in text_string_to_metric_families(scraped)
+        for s in family.samples
+        if "service" in s.labels
+    }
+    for service in ("postgres", "kafka", "registry"):
+        assert samples["outlay_service_up", service] == 1
+        assert samples["outlay_service_cpu_seconds_total", service] > 0
+        assert samples["outlay_service_memory_bytes", service] > 2**20
+    assert stack.api_token.get_secret_value() not in scraped

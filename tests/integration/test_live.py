@@ -24,7 +24,7 @@ from ingestion import events
 from ingestion.codec import Codec
 from ingestion.contracts import TOPICS
 from ingestion.producer import Delivery, EventProducer
-from ingestion.projection import LogTruncated, run
+from ingestion.projection import LogTruncated, Metrics, run
 from outlay.settings import Settings
 from tests.integration.databases import fresh_database
 from tests.support import PROJECT, until
@@ -40,9 +40,10 @@ def database(stack) -> Iterator[str]:
 
 
 @contextmanager
-def projector(stack: Settings, dsn: str) -> Iterator[threading.Thread]:
+def projector(stack: Settings, dsn: str, metrics: Metrics | None = None) -> Iterator[threading.Thread]:
     stop = threading.Event()
     given = {"bootstrap": stack.bootstrap, "registry_url": stack.registry, "dsn": dsn, "stop": stop}
+    given["metrics"] = metrics
     thread = threading.Thread(target=run, kwargs=given)
     thread.start()
     try:
@@ -142,6 +143,32 @@ def test_a_view_built_from_the_start_is_the_same_to_the_last_decision(stack, dat
     }
     assert versions(database, workspace) == {
         event["transaction_id"]: 2 if number % 3 == 0 else 1 for number, event in enumerate(first)
+    }
+
+
+def test_what_the_projector_tells_prometheus_is_what_is_in_the_view(stack, database):
+    workspace, metrics = uuid4(), Metrics()
+    with projector(stack, database, metrics):
+        sent = [purchase(workspace, number, source="app") for number in range(20)]
+        send(stack, [*sent, sent[0]])
+        until(lambda: len(versions(database, workspace)) == 20, what="all is in the view", seconds=60)
+        until(lambda: set(lags(metrics)) == set(offsets(database)), what="Kafka has told where each partition ends")
+        assert set(lags(metrics).values()) == {0}
+        counted = metrics.registry.get_sample_value
+        held = dict(rows(database, "SELECT decision, count(*) FROM live.events WHERE topic = 'transaction' GROUP BY 1"))
+        assert held == {
+            decision: counted("outlay_live_events_total", {"topic": "transaction", "decision": decision})
+            for decision in held
+        }
+        assert counted("outlay_live_recorded_to_committed_seconds_count") >= 21
+
+
+def lags(metrics: Metrics) -> dict[tuple[str, int], float]:
+    return {
+        (sample.labels["topic"], int(sample.labels["partition"])): sample.value
+        for family in metrics.registry.collect()
+        for sample in family.samples
+        if family.name == "outlay_live_lag_messages"
     }
 
 

@@ -35,7 +35,7 @@ def test_each_command_is_the_one_that_up_runs(services):
     expected = {
         "postgres": ["postgres", *postgres.options(host="*")],
         "spark": ["spark-submit", *spark.arguments(values, avro=str(avro))],
-        "live": own.live_command(),
+        "live": own.live_command(host="0.0.0.0", port=9464),  # noqa: S104
         "code": dagster.code_command(host="0.0.0.0", port=4266),  # noqa: S104
         "webserver": dagster.webserver_command(host="0.0.0.0", port=3000, workspace_file=WORKSPACE),  # noqa: S104
         "daemon": dagster.daemon_command(workspace_file=WORKSPACE),

@@ -13,8 +13,8 @@ from outlay.stack.errors import NotReady
 from outlay.stack.spec import ServiceSpec
 
 
-def live_command() -> tuple[str, ...]:
-    return ("python", "-m", "outlay", "live")
+def live_command(*, host: str, port: int) -> tuple[str, ...]:
+    return ("python", "-m", "outlay", "live", "--metrics", f"{host}:{port}")
 
 
 def app_command(*, host: str, port: int) -> tuple[str, ...]:
@@ -28,8 +28,9 @@ def with_this_python(command: tuple[str, ...]) -> tuple[str, ...]:
 def live(here: Settings) -> ServiceSpec:
     return ServiceSpec(
         name="live",
-        address="",
-        argv=with_this_python(live_command()),
+        address=f"http://127.0.0.1:{here.port('live')}/metrics",
+        port=here.port("live"),
+        argv=with_this_python(live_command(host="127.0.0.1", port=here.port("live"))),
         env=variables(here),
         needs=("postgres", "kafka", "registry"),
         healthy=lambda: check_live(here),

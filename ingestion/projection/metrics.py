@@ -1,0 +1,129 @@
+"""What the projector does, in Prometheus' terms, served over HTTP."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, start_http_server
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+from ingestion.projection.log import Partition
+from ingestion.projection.records import Record
+
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+"""Seconds."""
+_INTERACTIVE = frozenset({"app", "api"})
+_SOURCE, _RECORDED_AT = 12, 16  # where they stand in a record's row
+
+Decided = Mapping[tuple[str, str], int]
+"""(topic, decision) to a number of events."""
+Lag = Callable[[], Mapping[Partition, int]]
+
+
+class Metrics:
+    """Counts of one projector, in a registry of its own. Counts begin at 0 with the process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._events = Counter(
+            "outlay_live_events", "Events committed, by decision.", ("topic", "decision"), registry=self.registry
+        )
+        self._letters = Counter(
+            "outlay_live_dead_letters", "Messages kept as dead letters.", ("topic",), registry=self.registry
+        )
+        self._outages = Counter(
+            "outlay_live_outages", "Times that a server was away, by error.", ("error",), registry=self.registry
+        )
+        self._sizes = Histogram(
+            "outlay_live_batch_messages",
+            "Messages of one transaction.",
+            registry=self.registry,
+            buckets=(1, 10, 100, 500, 1_000, 2_500, 5_000),
+        )
+        self._seconds = Histogram(
+            "outlay_live_batch_seconds", "Time of one transaction.", registry=self.registry, buckets=BUCKETS
+        )
+        self._logged = _Waits("outlay_live_logged_to_committed_seconds", "From the broker's timestamp to the commit.")
+        self._recorded = _Waits(
+            "outlay_live_recorded_to_committed_seconds", "From recorded_at to the commit, of what people wait for."
+        )
+        self._lag = _Lag()
+        for collector in (self._logged, self._recorded, self._lag):
+            self.registry.register(collector)
+
+    def serve(self, host: str, port: int) -> None:
+        """Answer ``GET /metrics`` there from now on, in a thread of its own.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        start_http_server(port, addr=host, registry=self.registry)
+
+    def follow(self, lag: Lag | None) -> None:
+        """Where to ask how far each partition is behind; None when the log is not being read."""
+        self._lag.ask = lag
+
+    def outage(self, error: Exception) -> None:
+        self._outages.labels(type(error).__name__).inc()
+
+    def committed(self, records: list[Record], decided: Decided, seconds: float) -> None:
+        """Count one batch that was committed just now.
+
+        Args:
+            seconds: how long its transaction took.
+        """
+        if not records:
+            return
+        now = datetime.now(UTC)
+        self._sizes.observe(len(records))
+        self._seconds.observe(seconds)
+        for (topic, decision), count in decided.items():
+            self._events.labels(topic, decision).inc(count)
+        for record in records:
+            if record.row is None:
+                self._letters.labels(record.topic).inc()
+        self._logged.observe((now - record.logged_at).total_seconds() for record in records)
+        self._recorded.observe(
+            (now - record.row[_RECORDED_AT]).total_seconds()
+            for record in records
+            if record.row is not None and record.row[_SOURCE] in _INTERACTIVE
+        )
+
+
+class _Waits(Collector):
+    """A histogram of waits that takes a whole batch at once: the library's takes a lock for each value."""
+
+    def __init__(self, name: str, text: str):
+        self._name, self._text = name, text
+        self._counts = [0] * (len(BUCKETS) + 1)
+        self._sum = 0.0
+
+    def observe(self, waits: Iterable[float]) -> None:
+        for wait in waits:
+            self._counts[bisect_left(BUCKETS, wait)] += 1
+            self._sum += wait
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        total, buckets = 0, []
+        for bound, count in zip((*map(str, BUCKETS), "+Inf"), self._counts, strict=True):
+            total += count
+            buckets.append((bound, total))
+        yield HistogramMetricFamily(self._name, self._text, buckets=buckets, sum_value=self._sum)
+
+
+class _Lag(Collector):
+    """Asked at the scrape, so that it costs nothing between."""
+
+    ask: Lag | None = None
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        family = GaugeMetricFamily(
+            "outlay_live_lag_messages", "Messages of the log that live has yet to read.", labels=("topic", "partition")
+        )
+        for place, messages in (self.ask() if self.ask else {}).items():
+            family.add_metric((place.topic, str(place.partition)), messages)
+        yield family
