@@ -19,6 +19,7 @@ VERBS = {
     "simulate": "outlay.cli.simulate:simulate",
     "import": "outlay.cli.importing:import_",
     "build": "outlay.cli.build:build",
+    "bronze": "outlay.cli.bronze:bronze",
     "demo": "outlay.cli.demo:demo",
 }
 
