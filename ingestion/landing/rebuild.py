@@ -88,7 +88,7 @@ def rebuild(
             if found.pop(file.path, None):
                 done.left_out[file.path] = "its bytes are not those that the manifest vouches for"
         _refuse_losses(lost, found, _used(connection))
-        kept = _chosen(found, known, done)
+        kept = _chosen(found, known, stands, done)
         _compare(kept, known, stands, done)
         if done.changed and not dry_run:
             _write(connection, kept, known, done)
@@ -149,14 +149,16 @@ def _refuse_losses(lost: list[BronzeFile], found: dict[str, _Found], used: set[i
             )
 
 
-def _chosen(found: dict[str, _Found], known: dict[str, BronzeFile], done: Rebuilt) -> list[_Found]:
+def _chosen(
+    found: dict[str, _Found], known: dict[str, BronzeFile], stands: dict[Partition, int], done: Rebuilt
+) -> list[_Found]:
     """The files that the manifest is to name.
 
     Raises:
         RebuildRefused: two of them hold the same offsets, and the manifest does not say which one counts.
     """
     chosen: list[_Found] = []
-    for each in _partitions(found.values()).values():
+    for partition, each in _partitions(found.values()).items():
         files = [file for file in each if file.path in known]
         vouched = list(files)
         for file in each:
@@ -173,7 +175,7 @@ def _chosen(found: dict[str, _Found], known: dict[str, BronzeFile], done: Rebuil
                 " was landed: move the one with fewer offsets out of the lake (an interrupted landing leaves such a"
                 " file), then rebuild"
             )
-        files = _without_half_a_group(ranges.in_order(files), known, done)
+        files = _without_half_a_group(files, known, stands.get(partition, 0), done)
         chosen += [found[file.path] for file in files]
     return chosen
 
@@ -182,7 +184,9 @@ def _overlap(one: BronzeFile, other: BronzeFile) -> bool:
     return one.kind == other.kind and one.first_offset <= other.last_offset and other.first_offset <= one.last_offset
 
 
-def _without_half_a_group(files: list[BronzeFile], known: dict[str, BronzeFile], done: Rebuilt) -> list[BronzeFile]:
+def _without_half_a_group(
+    files: list[BronzeFile], known: dict[str, BronzeFile], stands: int, done: Rebuilt
+) -> list[BronzeFile]:
     """Leave out files at the end which a landing stored that may have died before it stored the rest.
 
     A landing stores events and unreadable events of the same offsets as two files. Where it dies between them, the one
@@ -191,7 +195,7 @@ def _without_half_a_group(files: list[BronzeFile], known: dict[str, BronzeFile],
     if not files:
         return files
     *before, last = _groups(files)
-    if any(file.path in known for file in last):
+    if any(file.path in known for file in last) or ranges.end(last) <= stands:
         return files
     reached = ranges.end(file for group in before for file in group)
     if reached == last[0].first_offset and sum(file.rows for file in last) == ranges.end(last) - reached:

@@ -6,10 +6,8 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -19,75 +17,14 @@ from confluent_kafka import Producer
 
 from ingestion import events
 from ingestion.contracts import TOPICS
-from ingestion.landing import BronzeFile, RebuildRefused, land, manifest, read_file, store
-from ingestion.landing.audit import Audit, Finding, audit
-from ingestion.landing.rebuild import Rebuilt, rebuild
+from ingestion.landing import BronzeFile, RebuildRefused, store
+from ingestion.landing.audit import Audit, Finding
 from outlay.cli import cli
-from outlay.settings import Settings
-from tests.integration.databases import fresh_database
+from tests.integration.bronze import TOPIC, Bronze, own_bronze
 from tests.landing import append_encoded, encoded
 from tests.support import until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
-TOPIC = "reminder"
-
-
-@dataclass
-class Bronze:
-    """A lake and a manifest of a test's own, on the stack's log."""
-
-    stack: Settings
-    connection: psycopg.Connection
-    dsn: str
-    lake: Path
-
-    def land(self, **limits: int) -> None:
-        land(
-            bootstrap=self.stack.bootstrap,
-            registry_url=self.stack.registry,
-            lake=str(self.lake),
-            connect=lambda: psycopg.connect(self.dsn),
-            topics=[TOPIC],
-            **limits,
-        )
-
-    def audit(self, **chosen: Any) -> Audit:
-        return audit(self.connection, str(self.lake), bootstrap=self.stack.bootstrap, **chosen)
-
-    def rebuild(self, **chosen: Any) -> Rebuilt:
-        return rebuild(self.connection, str(self.lake), **chosen)
-
-    @property
-    def files(self) -> list[BronzeFile]:
-        return manifest.all_files(self.connection)
-
-    def rows(self) -> tuple[list[tuple], list[tuple]]:
-        """bronze.files and bronze.offsets without the times of the writing."""
-        named = self.connection.execute(
-            "SELECT topic, topic_id, partition, first_offset, last_offset, kind, schema_id, ingest_date, path, rows,"
-            " bytes, sha256, file_id FROM bronze.files ORDER BY path"
-        ).fetchall()
-        stands = self.connection.execute(
-            "SELECT topic, topic_id, partition, next_offset FROM bronze.offsets ORDER BY 1, 2, 3"
-        ).fetchall()
-        return named, stands
-
-    def stands(self, partition: int) -> int:
-        (found,) = (next_ for at, next_ in manifest.all_offsets(self.connection).items() if at.partition == partition)
-        return found
-
-    def forget(self) -> None:
-        self.connection.execute("DELETE FROM bronze.files")
-        self.connection.execute("DELETE FROM bronze.offsets")
-
-    def offsets_read(self) -> list[tuple[int, int]]:
-        """(partition, offset) of each row that readers see."""
-        rows = (row for file in self.files for row in read_file(str(self.lake), file))
-        return sorted((row["_partition"], row["_offset"]) for row in rows)
-
-    def append(self, *kinds: bytes | None) -> None:
-        """Append unreadable values to one partition: what is in them does not matter to the manifest."""
-        append_encoded(self.stack, WORKSPACE, *kinds, topic=TOPIC)
 
 
 WORKSPACE = UUID(int=90)  # always the same partition: a transaction's holes stay in it
@@ -95,13 +32,17 @@ WORKSPACE = UUID(int=90)  # always the same partition: a transaction's holes sta
 
 @pytest.fixture
 def bronze(stack, tmp_path) -> Iterator[Bronze]:
-    """Bronze with all that the topic holds, and at least four files of one partition with five rows each."""
-    with fresh_database(stack.dsn("owner")) as dsn, psycopg.connect(dsn, autocommit=True) as connection:
-        here = Bronze(stack, connection, dsn, tmp_path / "lake")
+    """Bronze with all that the topic holds; of one partition, at the end, four files with five rows each."""
+    with own_bronze(stack, str(tmp_path / "lake")) as here:
         here.land()
-        here.append(*(os.urandom(20) for _ in range(20)))
+        append(here, *(os.urandom(20) for _ in range(20)))
         here.land(max_rows=5)
         yield here
+
+
+def append(bronze: Bronze, *values: bytes | None) -> None:
+    """Append to one partition. Most are unreadable: what is in them does not matter to the manifest."""
+    append_encoded(bronze.stack, WORKSPACE, *values, topic=TOPIC)
 
 
 def of_our_partition(bronze: Bronze) -> list[BronzeFile]:
@@ -126,11 +67,11 @@ def test_what_landed_is_what_the_manifest_says(bronze):
 def test_a_missing_a_damaged_and_a_stray_file_are_each_named(bronze):
     missing, damaged, _, last = of_our_partition(bronze)
     stray = Path(last.path).with_name(f"{last.partition}+{last.last_offset + 1}-{last.last_offset + 3}.avro")
-    (bronze.lake / missing.path).unlink()
-    content = bytearray((bronze.lake / damaged.path).read_bytes())
+    (bronze.folder / missing.path).unlink()
+    content = bytearray((bronze.folder / damaged.path).read_bytes())
     content[-20] ^= 1
-    (bronze.lake / damaged.path).write_bytes(content)
-    (bronze.lake / stray).write_bytes(b"torn")
+    (bronze.folder / damaged.path).write_bytes(content)
+    (bronze.folder / stray).write_bytes(b"torn")
     found = bronze.audit()
     assert not found.good
     by_problem = {finding.problem: finding for finding in only(found, "missing", "damaged", "orphan")}
@@ -143,7 +84,7 @@ def test_a_missing_a_damaged_and_a_stray_file_are_each_named(bronze):
 
 
 def test_a_stray_file_alone_is_reported_and_is_not_wrong(bronze):
-    (bronze.lake / "bronze" / "notes.txt").write_text("hello")
+    (bronze.folder / "bronze" / "notes.txt").write_text("hello")
     found = bronze.audit()
     assert found.good
     assert only(found, "orphan")[0].path == "bronze/notes.txt"
@@ -177,7 +118,7 @@ def test_offsets_behind_and_ahead_of_the_files_are_found(bronze):
     assert f"its files end before offset {last.last_offset + 1}, but bronze.offsets says {last.last_offset - 1}" in (
         behind.message
     )
-    bronze.append(b"not landed")
+    append(bronze, b"not landed")
     bronze.connection.execute(move, (last.last_offset + 2, *where))
     (ahead,) = only(bronze.audit(), "gap")
     assert f"offset {last.last_offset + 1}: landed by bronze.offsets, but in no file" in ahead.message
@@ -211,7 +152,7 @@ def test_the_markers_of_transactions_are_no_gaps(bronze):
 def test_two_files_of_the_same_offsets_are_found(bronze):
     first, second, *_ = of_our_partition(bronze)
     copy = second.path.replace(f"+{second.first_offset}-", f"+{second.first_offset - 1}-")
-    shutil.copy(bronze.lake / second.path, bronze.lake / copy)
+    shutil.copy(bronze.folder / second.path, bronze.folder / copy)
     bronze.connection.execute(
         "UPDATE bronze.files SET path = %s, first_offset = %s WHERE file_id = %s",
         (copy, second.first_offset - 1, second.file_id),
@@ -236,7 +177,7 @@ def test_a_manifest_that_was_lost_is_made_again_row_for_row_and_landing_goes_on(
     assert bronze.offsets_read() == read
     ordered = [(file.topic_id, file.partition, file.first_offset) for file in bronze.files]
     assert ordered == sorted(ordered)
-    bronze.append(b"after")
+    append(bronze, b"after")
     bronze.land()
     assert len(bronze.offsets_read()) == len(read) + 1
     assert only(bronze.audit()) == []
@@ -269,7 +210,7 @@ def test_two_files_of_the_same_offsets_are_refused_by_name_where_nothing_says_wh
     stands = "UPDATE bronze.offsets SET next_offset = %s WHERE partition = %s"
     bronze.connection.execute("DELETE FROM bronze.files WHERE file_id = %s", (shorter.file_id,))
     bronze.connection.execute(stands, (shorter.first_offset, shorter.partition))
-    bronze.append(b"one more")
+    append(bronze, b"one more")
     bronze.land()
     longer = bronze.files[-1]
     assert longer.rows == 6
@@ -282,7 +223,7 @@ def test_two_files_of_the_same_offsets_are_refused_by_name_where_nothing_says_wh
     assert shorter.path in str(refused.value)
     assert longer.path in str(refused.value)
     assert bronze.rows() == ([], [])
-    (bronze.lake / shorter.path).unlink()
+    (bronze.folder / shorter.path).unlink()
     bronze.rebuild()
     assert bronze.offsets_read() == sorted([*before, (longer.partition, longer.last_offset)])
 
@@ -290,7 +231,7 @@ def test_two_files_of_the_same_offsets_are_refused_by_name_where_nothing_says_wh
 def test_a_torn_file_at_the_end_is_left_out_and_landed_again(bronze):
     before, read = bronze.rows(), bronze.offsets_read()
     torn = of_our_partition(bronze)[-1]
-    os.truncate(bronze.lake / torn.path, torn.bytes - 30)
+    os.truncate(bronze.folder / torn.path, torn.bytes - 30)
     done = bronze.rebuild()
     assert done.dropped == [torn.path]
     assert done.left_out[torn.path].startswith("it is not whole")
@@ -303,16 +244,16 @@ def test_a_torn_file_at_the_end_is_left_out_and_landed_again(bronze):
 def test_a_file_that_a_landing_would_not_write_again_is_never_given_up_silently(bronze):
     before = bronze.rows()
     middle, last = of_our_partition(bronze)[1], of_our_partition(bronze)[3]
-    (bronze.lake / middle.path).rename(bronze.lake / "kept")
+    (bronze.folder / middle.path).rename(bronze.folder / "kept")
     with pytest.raises(RebuildRefused, match="files with later offsets are there") as refused:
         bronze.rebuild()
     assert middle.path in str(refused.value)
-    (bronze.lake / "kept").rename(bronze.lake / middle.path)
+    (bronze.folder / "kept").rename(bronze.folder / middle.path)
     bronze.connection.execute(
         "INSERT INTO silver.batches VALUES (1, %s, 'silver/1', 5, 5, 0, NULL, clock_timestamp())", (TOPIC,)
     )
     bronze.connection.execute("INSERT INTO silver.batch_files VALUES (%s, 1)", (last.file_id,))
-    (bronze.lake / last.path).unlink()
+    (bronze.folder / last.path).unlink()
     with pytest.raises(RebuildRefused, match="silver was made of it"):
         bronze.rebuild()
     assert bronze.rows() == before
@@ -323,7 +264,7 @@ def test_half_of_what_a_killed_landing_stored_is_left_for_the_next_one(bronze, m
         reminder_id=events.new_id(), workspace_id=WORKSPACE, due_at=datetime(2026, 5, 1, tzinfo=UTC), source="app"
     )
     (good,) = encoded(bronze.stack, reminder, topic=TOPIC)
-    bronze.append(b"bad", good, b"bad", good)
+    append(bronze, b"bad", good, b"bad", good)
     put, stored = store.put, []
 
     def killed(*given):
