@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,6 +28,7 @@ def spark_config(here: Settings) -> dict[str, Any]:
     """How a Spark session is made: on a Connect server (``sc://``), or on a master."""
     if here.spark.startswith("sc://"):
         return {"spark.remote": here.spark, **SESSION}
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # its workers would run the first python3 of the path
     avro = ",".join(str(path) for path in jars.paths("spark", here.cache))
     return {
         "spark.master": here.spark,

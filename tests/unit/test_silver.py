@@ -1,6 +1,8 @@
 """Silver's transforms: what each promises, on a small local Spark."""
 
 import json
+import os
+import sys
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -23,6 +25,7 @@ RECORDED = datetime(2026, 1, 5, 12, tzinfo=UTC)
 def spark():
     from pyspark.sql import SparkSession
 
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     session = (
         SparkSession.builder.master("local[1]")
         .config("spark.ui.enabled", "false")
