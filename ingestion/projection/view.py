@@ -156,7 +156,10 @@ class View:
 
 
 def _letter(record: Record) -> tuple:
-    headers = [[name.replace("\0", "\\0"), value and b64encode(value).decode()] for name, value in record.headers]
+    headers = [
+        [name.replace("\0", "\\0"), None if value is None else b64encode(value).decode()]
+        for name, value in record.headers
+    ]
     return (
         *(record.topic, record.topic_id, record.partition, record.offset, record.logged_at),
         *(record.key, record.value, Jsonb(headers), record.reason),
