@@ -17,6 +17,7 @@ from psycopg import errors as pg
 
 from ingestion.codec import Codec, RegistryUnavailable
 from ingestion.producer import KAFKA_LOG
+from ingestion.projection.alert import ShareAlert
 from ingestion.projection.errors import TopicMissing
 from ingestion.projection.log import Batch, Log, describe
 from ingestion.projection.metrics import Lag, Metrics
@@ -47,10 +48,10 @@ def run(*, bootstrap: str, registry_url: str, dsn: str, stop: threading.Event, m
         ProjectionError: live cannot go on by itself; the subclass says why.
     """
     codec = Codec(registry_url)
-    outage, metrics = _Outage(), metrics or Metrics()
+    outage, metrics, alert = _Outage(), metrics or Metrics(), ShareAlert()
     while not stop.is_set():
         try:
-            _follow(bootstrap, dsn, codec, stop, outage, metrics)
+            _follow(bootstrap, dsn, codec, stop, outage, metrics, alert)
         except pg.ProgramLimitExceeded:
             raise
         except _AWAY as error:
@@ -58,7 +59,15 @@ def run(*, bootstrap: str, registry_url: str, dsn: str, stop: threading.Event, m
             stop.wait(outage.begun(error))
 
 
-def _follow(bootstrap: str, dsn: str, codec: Codec, stop: threading.Event, outage: _Outage, metrics: Metrics) -> None:
+def _follow(
+    bootstrap: str,
+    dsn: str,
+    codec: Codec,
+    stop: threading.Event,
+    outage: _Outage,
+    metrics: Metrics,
+    alert: ShareAlert,
+) -> None:
     """Follow the log until `stop` is set, a server goes away, or the topics are no longer the same."""
     admin = AdminClient({"bootstrap.servers": bootstrap}, logger=KAFKA_LOG)
     topics = describe(admin)
@@ -88,6 +97,7 @@ def _follow(bootstrap: str, dsn: str, codec: Codec, stop: threading.Event, outag
                 heard = time.monotonic()
             outage.over()
             _tell_dead_letters(records)
+            alert.count(len(records), len(records) - decided.total())
             if time.monotonic() - looked > _LOOK_AGAIN:
                 if describe(admin) != topics:
                     return

@@ -19,6 +19,7 @@ VERBS = {
     "simulate": "outlay.cli.simulate:simulate",
     "import": "outlay.cli.importing:import_",
     "build": "outlay.cli.build:build",
+    "dead-letters": "outlay.cli.dead_letters:dead_letters",
     "bronze": "outlay.cli.bronze:bronze",
     "demo": "outlay.cli.demo:demo",
 }

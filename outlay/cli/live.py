@@ -33,6 +33,7 @@ def live(address: tuple[str, int] | None) -> None:
     Example:
         outlay live --metrics 127.0.0.1:9464
     """
+    from ingestion.dead_letters.relay import publishing
     from ingestion.projection import Metrics, ProjectionError, run
 
     chosen = settings()
@@ -58,13 +59,14 @@ def live(address: tuple[str, int] | None) -> None:
             raise Failure(f"the metrics cannot be served at {address[0]}:{address[1]}: {error.strerror}") from error
     log.info("live starts", kafka=chosen.bootstrap, registry=chosen.registry)
     try:
-        run(
-            bootstrap=chosen.bootstrap,
-            registry_url=chosen.registry,
-            dsn=chosen.dsn("projector"),
-            stop=stop,
-            metrics=metrics,
-        )
+        with publishing(bootstrap=chosen.bootstrap, dsn=chosen.dsn("projector")):
+            run(
+                bootstrap=chosen.bootstrap,
+                registry_url=chosen.registry,
+                dsn=chosen.dsn("projector"),
+                stop=stop,
+                metrics=metrics,
+            )
     except ProjectionError as error:
         log.error("live stops", error=str(error), kind=type(error).__name__)
         raise Failure(str(error)) from error
