@@ -20,11 +20,12 @@ REFUSED_BY_POSTGRESQL = "PostgreSQL refused it: "
 """How the reason of a letter begins that could be read and not be stored."""
 
 _WHO, _WHY = 200, 2_000  # characters
-_COLUMNS = (
-    'topic, topic_id, partition, "offset", logged_at, key, value, headers, reason, created_at, state, published_at, '
-    "retried_at, retried_by, retried_topic_id, retried_partition, retried_offset, "
+_SUMMARY = (
+    'topic, topic_id, partition, "offset", logged_at, reason, created_at, state, published_at, '
+    "octet_length(value) AS size, retried_at, retried_by, retried_topic_id, retried_partition, retried_offset, "
     "discarded_at, discarded_by, discard_reason"
 )
+_AS_THEY_ARE = ("topic_id", "logged_at", "size", "reason", "created_at", "state", "published_at")
 _KEY = '(topic_id, partition, "offset") = (%(topic_id)s, %(partition)s, %(offset)s)'
 
 
@@ -62,21 +63,31 @@ class Discard:
 
 
 @dataclass(frozen=True)
-class Letter:
-    """One message that live could not take, as it stood in the log, why, and what became of it."""
+class Summary:
+    """One message that live could not take: where it stood in the log, why, and what became of it.
+
+    `size` is its value's length in bytes, None for a null value.
+    """
 
     place: Place
     topic_id: str
     logged_at: datetime
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
+    size: int | None
     reason: str
     created_at: datetime
     state: State
     published_at: datetime | None
     retried: Retry | None
     discarded: Discard | None
+
+
+@dataclass(frozen=True)
+class Letter(Summary):
+    """The same with the message itself, byte by byte."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
 
 
 def find(connection: psycopg.Connection, place: Place) -> Letter:
@@ -193,28 +204,31 @@ def is_letter(connection: psycopg.Connection, topic_id: str, place: Place) -> bo
 
 def _letters(connection: psycopg.Connection, which: str, values: Any) -> list[Letter]:
     with connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(f"SELECT {_COLUMNS} FROM live.dead_letters {which}", values)  # noqa: S608
-        return [_letter(row) for row in rows]
+        rows = cursor.execute(f"SELECT {_SUMMARY}, key, value, headers FROM live.dead_letters {which}", values)  # noqa: S608
+        return [
+            Letter(
+                **_summary(row),
+                key=row["key"],
+                value=row["value"],
+                headers=[(name, None if value is None else b64decode(value)) for name, value in row["headers"]],
+            )
+            for row in rows
+        ]
 
 
-def _letter(row: dict[str, Any]) -> Letter:
-    topic = row["topic"]
-    return Letter(
-        place=Place(topic, row["partition"], row["offset"]),
-        headers=[(name, None if value is None else b64decode(value)) for name, value in row["headers"]],
-        retried=row["retried_at"]
+def _summary(row: dict[str, Any]) -> dict[str, Any]:
+    retried, topic = row["retried_at"], row["topic"]
+    return {
+        "place": Place(topic, row["partition"], row["offset"]),
+        "retried": retried
         and Retry(
-            row["retried_at"],
+            retried,
             row["retried_by"],
             Place(topic, row["retried_partition"], row["retried_offset"]),
             row["retried_topic_id"],
         ),
-        discarded=row["discarded_at"] and Discard(row["discarded_at"], row["discarded_by"], row["discard_reason"]),
-        **{
-            name: row[name]
-            for name in ("topic_id", "logged_at", "key", "value", "reason", "created_at", "state", "published_at")
-        },
-    )
+        "discarded": row["discarded_at"] and Discard(row["discarded_at"], row["discarded_by"], row["discard_reason"]),
+    } | {name: row[name] for name in _AS_THEY_ARE}
 
 
 def _key(letter: Letter) -> dict[str, Any]:

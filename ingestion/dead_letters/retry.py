@@ -8,7 +8,7 @@ append, after a crash between the steps, is a duplicate and has no effect.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
@@ -31,8 +31,8 @@ from ingestion.projection.log import Topic, describe
 MEMORY = 60
 """Seconds for which a running projector may remember that the registry did not know a schema (see `Codec`)."""
 
-Fate = Literal["accepted", "duplicate", "stale", "dead letter", "not read yet"]
-"""What live made of a retried event. `dead letter`: it could not be taken again, and is a new letter."""
+Fate = Literal["accepted", "duplicate", "stale", "pending", "dead letter"]
+"""What live made of a retried event. `pending`: not read yet; `dead letter`: it was refused again, as a new letter."""
 
 _PAUSE = 0.02  # seconds
 
@@ -42,13 +42,13 @@ class Refused(Exception):
 
 
 class Retried(NamedTuple):
-    """A letter's event stands at `place` of the log.
+    """The event of the letter at `letter` stands at `place` of the log.
 
     `outcome`: `appended` just now; `found` there, as live holds the event already and nothing was appended; `before`,
     when the letter had been retried earlier.
     """
 
-    letter: Letter
+    letter: Place
     place: Place
     topic_id: str
     outcome: Literal["appended", "found", "before"]
@@ -112,27 +112,28 @@ class Retrier:
         """
         letter = find(self._connection, place)
         if letter.retried is not None:
-            return Retried(letter, letter.retried.place, letter.retried.topic_id, "before", self._workspace(letter))
+            return _before(letter, self._workspace(letter))
         event = self._readable(letter)
         self._outlast_memory(letter, waiting)
         with self._connection.transaction():
             letter = locked(self._connection, letter)
             workspace_id = event["workspace_id"] or NIL
             if letter.retried is not None:
-                return Retried(letter, letter.retried.place, letter.retried.topic_id, "before", workspace_id)
+                return _before(letter, workspace_id)
             held = self._held(letter.place.topic, event)
             to, topic_id = held or self._append(letter)
             mark_retried(self._connection, letter, place=to, topic_id=topic_id, by=self._by)
-        return Retried(letter, to, topic_id, "found" if held else "appended", workspace_id)
+        return Retried(place, to, topic_id, "found" if held else "appended", workspace_id)
 
-    def fate(self, retried: Retried, *, patience: float = 2.0) -> Fate | None:
-        """What live has made of a retried event, see `fate`; waits up to `patience` seconds for live to read it."""
+    def fates(self, retried: Sequence[Retried], *, patience: float = 2.0) -> list[Fate | None]:
+        """What live has made of each event, see `fate`; waits up to `patience` seconds in all for live to read them."""
         deadline = time.monotonic() + patience
-        while not self._read(retried):
-            if time.monotonic() > deadline:
-                return "not read yet"
-            time.sleep(_PAUSE)
-        return fate(self._connection, retried.workspace_id, retried.topic_id, retried.place)
+        found = []
+        for each in retried:
+            while not self._read(each) and time.monotonic() < deadline:
+                time.sleep(_PAUSE)
+            found.append(fate(self._connection, each.workspace_id, each.topic_id, each.place))
+        return found
 
     def _readable(self, letter: Letter) -> dict[str, Any]:
         try:
@@ -190,6 +191,10 @@ class Retrier:
         return row is not None and row[0]
 
 
+def _before(letter: Letter, workspace_id: UUID | None) -> Retried:
+    return Retried(letter.place, letter.retried.place, letter.retried.topic_id, "before", workspace_id)
+
+
 def discard(connection: psycopg.Connection, place: Place, *, by: str, reason: str) -> bool:
     """Mark the letter as one that nobody needs; False when it was marked so before. A retry takes it up again.
 
@@ -221,4 +226,4 @@ def fate(connection: psycopg.Connection, workspace_id: UUID | None, topic_id: st
         'WHERE workspace_id = %s AND topic_id = %s AND partition = %s AND "offset" = %s',
         (workspace_id, topic_id, place.partition, place.offset),
     ).fetchone()
-    return row[0] if row else "not read yet"
+    return row[0] if row else "pending"

@@ -18,14 +18,14 @@ from rich.text import Text
 
 from ingestion.dead_letters.dump import dump, printable, text_of
 from ingestion.dead_letters.inspection import Inspection
-from ingestion.dead_letters.letters import Letter
+from ingestion.dead_letters.letters import Summary
 from ingestion.dead_letters.place import Place
 from ingestion.dead_letters.retry import Fate, Retried
 
 _DUMPED = 1_024  # bytes of a message that are shown
 
 
-def letters(found: Sequence[Letter], waiting: Mapping[str, int], *, as_json: bool) -> None:
+def letters(found: Sequence[Summary], waiting: Mapping[str, int], *, as_json: bool) -> None:
     """The list, and how many are open by topic."""
     if as_json:
         click.echo(json.dumps({"letters": [_as_json(letter) for letter in found], "open": waiting}))
@@ -35,7 +35,7 @@ def letters(found: Sequence[Letter], waiting: Mapping[str, int], *, as_json: boo
         table.add_column("bytes", justify="right")
         table.add_column("reason", overflow="fold", ratio=1)
         for letter in found:
-            size = "null" if letter.value is None else f"{len(letter.value):,}"
+            size = "null" if letter.size is None else f"{letter.size:,}"
             since = f"{letter.created_at:%Y-%m-%d %H:%M:%S}"
             table.add_row(str(letter.place), letter.state, since, size, Text(printable(letter.reason)))
         Console().print(table)
@@ -75,7 +75,7 @@ def letter(found: Inspection, raw: Path | None, *, as_json: bool) -> None:
     if it.value is None:
         click.echo("the value is null (a tombstone)")
     else:
-        click.echo(f"{len(it.value):,} bytes{f', written to {raw}' if raw else ''}\n{dump(it.value, limit=_DUMPED)}")
+        click.echo(f"{it.size:,} bytes{f', written to {raw}' if raw else ''}\n{dump(it.value, limit=_DUMPED)}")
     if found.event is not None:
         shown = orjson.loads(orjson.dumps(found.event, default=str))
         click.echo(json.dumps(shown, indent=2))  # escapes all but ASCII: nothing in it moves the terminal
@@ -120,7 +120,7 @@ class Retries:
         self._bar.stop()
         if self._as_json:
             retried = [
-                {"place": str(each.letter.place), "at": str(each.place), "outcome": each.outcome, "live": fate}
+                {"place": str(each.letter), "at": str(each.place), "outcome": each.outcome, "live": fate}
                 for each, fate in zip(self._done, fates, strict=True)
             ]
             refused = [{"place": str(place), "reason": reason} for place, reason in self.refusals]
@@ -128,7 +128,7 @@ class Retries:
             return
         if len(self._done) <= 20:
             for each, fate in zip(self._done, fates, strict=True):
-                click.echo(f"{each.letter.place}: {_HOW[each.outcome]} {each.place}; live: {fate or 'cannot be told'}")
+                click.echo(f"{each.letter}: {_HOW[each.outcome]} {each.place}; live: {fate or 'cannot be told'}")
         counts = Counter(each.outcome for each in self._done)
         click.echo(
             f"{counts['appended']:,} appended again, {counts['found']:,} found in live, "
@@ -167,14 +167,14 @@ def _state(found: Inspection) -> str:
     return ", ".join(said) if len(said) > 1 else said[0]
 
 
-def _as_json(it: Letter) -> dict[str, Any]:
+def _as_json(it: Summary) -> dict[str, Any]:
     return {
         "place": str(it.place),
         **it.place._asdict(),
         "topic_id": it.topic_id,
         "state": it.state,
         "reason": it.reason,
-        "bytes": None if it.value is None else len(it.value),
+        "bytes": it.size,
         "logged_at": it.logged_at.isoformat(),
         "created_at": it.created_at.isoformat(),
         "published_at": it.published_at and it.published_at.isoformat(),

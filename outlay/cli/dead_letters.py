@@ -126,7 +126,7 @@ def retry(
                     told.retried(done[-1])
                 except (Refused, Busy, NoSuchLetter) as error:
                     told.refused(place, str(error))
-            told.summary([retrier.fate(each) for each in done])
+            told.summary(retrier.fates(done))
     ctx.exit(1 if told.refusals else 0)
 
 

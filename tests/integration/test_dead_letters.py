@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from copy import deepcopy
 from io import BytesIO
+from types import SimpleNamespace
 from uuid import uuid4
 
 import psycopg
@@ -31,6 +32,7 @@ from ingestion.dead_letters.letters import Busy, find, locked, open_letters
 from ingestion.dead_letters.place import Place
 from ingestion.dead_letters.relay import relay
 from ingestion.dead_letters.retry import Retried, Retrier, discard
+from ingestion.projection import loop
 from outlay.settings import Settings
 from tests.integration.databases import fresh_database
 from tests.integration.test_live import projector, purchase, rows
@@ -285,7 +287,7 @@ def test_a_discarded_letter_says_why_and_a_retry_takes_it_up_again(stack, poison
 
     allow(database)
     with projector(stack, database), retrier(stack, database) as opened:
-        assert opened.fate(opened.retry(place), patience=20) == "accepted"
+        assert opened.fates([opened.retry(place)], patience=20) == ["accepted"]
     assert len(held(database, event)) == 1
     shown = outlay_json("dead-letters", "show", str(place))
     assert (shown["state"], shown["discarded"]["reason"], shown["retried"]["by"]) == ("retried", reason, "a test")
@@ -316,7 +318,7 @@ def test_after_a_crash_at_the_mark_the_retry_finds_what_live_has_read_and_append
         until(lambda: decisions(database, event), what="the first append is read", seconds=30)
         with retrier(stack, database) as opened:
             second = opened.retry(place)
-            assert opened.fate(second) == "accepted"
+            assert opened.fates([second]) == ["accepted"]
             third = opened.retry(place)
     assert (second.outcome, third.outcome, third.place) == ("found", "before", second.place)
     assert decisions(database, event) == [("accepted", event["note"])]
@@ -378,9 +380,29 @@ def test_a_retry_that_fails_again_is_a_new_letter_that_names_the_old_one(stack, 
     assert f"retry of   {place}" in outlay("dead-letters", "show", str(again)).stdout
     allow(database)
     with projector(stack, database), retrier(stack, database) as opened:
-        assert opened.fate(opened.retry(again), patience=20) == "accepted"
+        assert opened.fates([opened.retry(again)], patience=20) == ["accepted"]
         assert opened.retry(place).outcome == "before"
     assert decisions(database, event) == [("accepted", event["note"])]
+
+
+def test_the_alert_counts_what_cannot_be_read_and_what_postgresql_refuses(stack, database, monkeypatch):
+    counts: list[tuple[int, int]] = []
+    monkeypatch.setattr(loop, "ShareAlert", lambda: SimpleNamespace(count=lambda *count: counts.append(count)))
+    event = purchase(uuid4(), 450, note=f"poison {uuid4()}")
+    refuse(database, event)
+    send(stack, "transaction", encoded(stack, event), key=key_of(event))
+    send(stack, "report", os.urandom(50), key=None)
+
+    def counted() -> bool:
+        [(all_, dead, refused)] = rows(
+            database,
+            "SELECT (SELECT count(*) FROM live.events) + count(*), count(*), "
+            "count(*) FILTER (WHERE reason LIKE 'PostgreSQL refused it: %%') FROM live.dead_letters",
+        )
+        return refused == 1 and dead >= 2 and [sum(column) for column in zip(*counts, strict=True)] == [all_, dead]
+
+    with projector(stack, database):
+        until(counted, what="each message and each letter is counted", seconds=60)
 
 
 def test_a_letter_nobody_knows_and_servers_that_are_away_are_one_line_each(stack, poisoned, monkeypatch):

@@ -28,6 +28,7 @@ def letter(**changes) -> Letter:
         logged_at=NOW,
         key=b"key",
         value=b"\x00\xff",
+        size=2,
         headers=[("from", b"a feed"), ("empty", None)],
         reason="its schema id 7 is not in the registry",
         created_at=NOW,
@@ -193,7 +194,7 @@ def test_the_list_of_letters_is_a_document_for_programs(monkeypatch):
 
     said = []
     monkeypatch.setattr(report.click, "echo", said.append)
-    report.letters([letter(value=None)], {"transaction": 1}, as_json=True)
+    report.letters([letter(value=None, size=None)], {"transaction": 1}, as_json=True)
     found = json.loads(said[0])
     assert found["open"] == {"transaction": 1}
     assert found["letters"][0]["place"] == "transaction/3@42"
