@@ -11,6 +11,7 @@ from confluent_kafka import Message
 
 from ingestion.codec import Codec, Unreadable
 from ingestion.events import ENVELOPE, NIL, thing
+from ingestion.headers import headers_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ENVELOPE = frozenset(ENVELOPE)
@@ -66,7 +67,7 @@ def read(message: Message, topic_id: str, codec: Codec) -> Record:
     topic, value = message.topic(), message.value()
     logged_at = _EPOCH + timedelta(milliseconds=message.timestamp()[1])
     place = (topic, topic_id, message.partition(), message.offset(), logged_at)
-    original = (message.key(), value, message.headers() or ())
+    original = (message.key(), value, headers_of(message))
     try:
         event = codec.decode(topic, value)
     except Unreadable as error:
