@@ -20,7 +20,8 @@ COLOURS = {"running": "green", "external": "green", "starting": "yellow", "stopp
 @click.option("--no-layers", is_flag=True, help="Leave out what the layers hold, which takes longer to read.")
 @click.pass_context
 def status(ctx: click.Context, as_json: bool, no_layers: bool) -> None:
-    """Show each server's state, address, CPU and memory, and each layer's transactions and totals.
+    """Show each server's state, address, CPU and memory, each layer's transactions and totals, and how far the
+    readers of the log are behind.
 
     Exits with 0 only if every server is healthy.
     """
@@ -29,20 +30,35 @@ def status(ctx: click.Context, as_json: bool, no_layers: bool) -> None:
     found = look(settings())
     healthy = all(server.healthy for server in found)
     layers = _layers(found) if not no_layers else {}
+    log = _log(found) if not no_layers else {}
     if as_json:
-        click.echo(json.dumps({"services": {server.name: _as_json(server) for server in found}, "layers": layers}))
+        services = {server.name: _as_json(server) for server in found}
+        click.echo(json.dumps({"services": services, "log": log, "layers": layers}))
     else:
-        _print(found, layers)
+        _print(found, layers, log)
     ctx.exit(0 if healthy else 1)
 
 
 def _layers(found: list[Status]) -> dict[str, dict]:
     """Each layer's figures; none while the database, which names what each holds, is away."""
-    if not next(server for server in found if server.name == "postgres").healthy:
+    if not _healthy(found, "postgres"):
         return {}
     from outlay.ledger.layers import layers
 
     return layers()
+
+
+def _log(found: list[Status]) -> dict[str, dict]:
+    """What of each topic waits to be read; none while Kafka or the database is away."""
+    if not _healthy(found, "postgres", "kafka"):
+        return {}
+    from outlay.ledger.backlog import backlog
+
+    return backlog()
+
+
+def _healthy(found: list[Status], *names: str) -> bool:
+    return all(server.healthy for server in found if server.name in names)
 
 
 def _as_json(server: Status) -> dict:
@@ -57,7 +73,7 @@ def _as_json(server: Status) -> dict:
     }
 
 
-def _print(found: list[Status], layers: dict[str, dict]) -> None:
+def _print(found: list[Status], layers: dict[str, dict], log: dict[str, dict]) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -82,6 +98,8 @@ def _print(found: list[Status], layers: dict[str, dict]) -> None:
             console.print(f"{server.name}: {server.reason}", markup=False)
     if layers:
         console.print(_layer_table(layers))
+    if log:
+        console.print(_log_line(log), markup=False, soft_wrap=True)
 
 
 def _layer_table(layers: dict[str, dict]):
@@ -93,6 +111,15 @@ def _layer_table(layers: dict[str, dict]):
         totals = "  ".join(f"{total} {currency}" for currency, total in figures["totals"].items())
         table.add_row(name, totals, f"{figures['transactions']:,}")
     return table
+
+
+def _log_line(log: dict[str, dict]) -> str:
+    def of_all(what: str) -> int:
+        return sum(topic[what] for topic in log.values())
+
+    line = f"log: {of_all('unread'):,} messages not in live yet, {of_all('unlanded'):,} not in bronze yet"
+    letters = of_all("dead_letters")
+    return f"{line}, {letters:,} dead letters: outlay dead-letters list" if letters else f"{line}, no dead letters"
 
 
 def _duration(seconds: float) -> str:
