@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, timedelta
 from typing import Any
 
 from confluent_kafka import Message
@@ -66,22 +66,63 @@ def unreadable(value: bytes | None, reason: str) -> bytes:
     return out.getvalue()
 
 
-def logged_on(message: Message) -> date:
-    """The day, in UTC, of the broker's timestamp."""
-    return datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC).date()
+def day_of(timestamp: int) -> date:
+    """The day, in UTC, of a broker's timestamp in milliseconds since the epoch."""
+    return _EPOCH + timedelta(days=timestamp // _DAY)
 
 
-def envelope(message: Message, schema_id: int | None) -> dict[str, Any]:
-    """What bronze keeps beside the value. `_timestamp` is the broker's, in microseconds since the epoch."""
-    return {
-        "_topic": message.topic(),
-        "_partition": message.partition(),
-        "_offset": message.offset(),
-        "_timestamp": message.timestamp()[1] * 1000,
-        "_key": message.key(),
-        "_headers": [{"key": key, "value": value} for key, value in headers_of(message)],
-        "_schema_id": schema_id,
-    }
+class Envelopes:
+    """Encodes what bronze keeps beside the values of one partition: the fields of `ENVELOPE`, in Avro.
+
+    The bytes are those that fastavro writes, in a quarter of the time: what repeats is encoded once.
+    """
+
+    def __init__(self, topic: str, partition: int):
+        name = topic.encode()
+        self._place = _long(len(name)) + name + _long(partition)
+        self._keys: dict[bytes | None, bytes] = {}
+        self._timestamp, self._time = 0, _long(0)
+        self._schemas: dict[int | None, bytes] = {None: b"\0"}
+
+    def encode(self, message: Message, timestamp: int, schema_id: int | None) -> bytes:
+        """The envelope of a message that the broker stamped with `timestamp`, in milliseconds since the epoch."""
+        if timestamp != self._timestamp:
+            self._timestamp, self._time = timestamp, _long(timestamp * 1000)
+        key = message.key()
+        encoded_key = self._keys.get(key)
+        if encoded_key is None:
+            if len(self._keys) >= _KEYS_KEPT:
+                self._keys.clear()
+            encoded_key = self._keys[key] = b"\0" if key is None else b"\2" + _long(len(key)) + key
+        schema = self._schemas.get(schema_id)
+        if schema is None:
+            schema = self._schemas[schema_id] = b"\2" + _long(schema_id)
+        headers = headers_of(message)
+        return b"".join(
+            (
+                *(self._place, _long(message.offset()), self._time, encoded_key),
+                *(_headers(headers) if headers else b"\0", schema),
+            )
+        )
+
+
+def _long(value: int) -> bytes:
+    """Avro's variable-length integer."""
+    left = (value << 1) ^ (value >> 63)
+    if left < 128:
+        return _ONE_BYTE[left]
+    out = bytearray()
+    while left >= 128:
+        out.append(left & 127 | 128)
+        left >>= 7
+    out.append(left)
+    return bytes(out)
+
+
+def _headers(headers: Sequence[tuple[str, bytes | None]]) -> bytes:
+    out = io.BytesIO()
+    schemaless_writer(out, _HEADERS, [{"key": key, "value": value} for key, value in headers])
+    return out.getvalue()
 
 
 @dataclass(frozen=True)
@@ -100,7 +141,7 @@ class _Block:
     """What fastavro's writer wants of a block: rows that are Avro already."""
 
     bytes_: io.BytesIO
-    num_records: int = 0
+    num_records: int
 
 
 class Container:
@@ -116,26 +157,31 @@ class Container:
         self._schema = parse_schema(schema)
         self._buffer = io.BytesIO()
         self._writer: Writer | None = None
-        self._block = _Block(io.BytesIO())
+        self._block: list[bytes] = []
+        self._block_bytes = 0
         self._first = self._last = -1
 
     def append(self, envelope: dict[str, Any], value: bytes) -> None:
         """Add a row: the envelope, and the Avro bytes of all fields after it."""
-        block = self._block
-        schemaless_writer(block.bytes_, _ENVELOPE, envelope)
-        block.bytes_.write(value)
-        block.num_records += 1
-        self._last = envelope["_offset"]
+        out = io.BytesIO()
+        schemaless_writer(out, _ENVELOPE, envelope)
+        self.append_encoded(envelope["_offset"], out.getvalue() + value)
+
+    def append_encoded(self, offset: int, row: bytes) -> None:
+        """Add a row that is Avro already, the envelope included."""
         if self.rows == 0:
-            self._first = self._last
+            self._first = offset
+        self._last = offset
         self.rows += 1
-        if block.bytes_.tell() >= BLOCK_BYTES:
+        self._block.append(row)
+        self._block_bytes += len(row)
+        if self._block_bytes >= BLOCK_BYTES:
             self._end_block()
 
     @property
     def size(self) -> int:
         """Bytes so far: of finished blocks as compressed, of the last one as it is."""
-        return self._buffer.tell() + self._block.bytes_.tell()
+        return self._buffer.tell() + self._block_bytes
 
     def finish(self) -> Written:
         """The whole file; the container holds a row at least."""
@@ -144,18 +190,24 @@ class Container:
         return Written(content, self._first, self._last, self.rows, hashlib.sha256(content).hexdigest())
 
     def _end_block(self) -> None:
-        if not self._block.num_records:
+        if not self._block:
             return
+        rows = b"".join(self._block)
         if self._writer is None:
-            marker = hashlib.md5(self._block.bytes_.getbuffer(), usedforsecurity=False).digest()
+            marker = hashlib.md5(rows, usedforsecurity=False).digest()
             self._writer = Writer(self._buffer, self._schema, codec="zstandard", sync_marker=marker)
-        self._writer.write_block(self._block)
-        self._block = _Block(io.BytesIO())
+        self._writer.write_block(_Block(io.BytesIO(rows), len(self._block)))
+        self._block, self._block_bytes = [], 0
 
 
 def _record(name: str, fields: list[dict[str, Any]]) -> dict[str, Any]:
     return {"type": "record", "name": name, "namespace": "outlay.bronze", "fields": fields}
 
 
+_EPOCH = date(1970, 1, 1)
+_DAY = 86_400_000  # milliseconds
+_KEYS_KEPT = 4_096
+_ONE_BYTE = [bytes([value]) for value in range(128)]
+_HEADERS = parse_schema(next(field["type"] for field in ENVELOPE if field["name"] == "_headers"))
 _ENVELOPE = parse_schema(_record("Envelope", ENVELOPE))
 _REASON = parse_schema(_record("Reason", _UNREADABLE))

@@ -73,7 +73,7 @@ def land(
                 started = time.monotonic()
                 for partition, (start, end) in _ranges(connection, topic, end_of).items():
                     writer = PartitionWriter(codec, lake, topic, partition, max_rows=max_rows, max_bytes=max_bytes)
-                    groups = writer.groups(log.messages(topic, partition, start, end), end)
+                    groups = writer.groups(log.batches(topic, partition, start, end), end)
                     _land_partition(connection, topic, partition, start, groups, landed[topic.name])
                 landed[topic.name].seconds = time.monotonic() - started
     return list(landed.values())

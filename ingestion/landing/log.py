@@ -21,7 +21,7 @@ from ingestion.landing.errors import LandingError, LogUnavailable, OffsetsGone
 
 _ANSWER = 15.0  # seconds Kafka may take for an answer of the admin protocol
 _STALLED = 30.0  # seconds without a message, though the partition holds more
-_BATCH = 2_000
+_BATCH = 5_000
 _PAUSE = 0.05  # seconds that a batch may take to fill up
 
 
@@ -41,6 +41,7 @@ class Log:
         self._bootstrap = bootstrap
         self._admin = AdminClient({"bootstrap.servers": bootstrap, "client.id": "outlay-landing", "log_level": 2})
         self._consumer: Consumer | None = None
+        self._met: set[str] = set()
 
     def __enter__(self) -> Log:
         return self
@@ -79,7 +80,12 @@ class Log:
         return self._offsets(topics, OffsetSpec.earliest())
 
     def messages(self, topic: Topic, partition: int, start: int, end: int) -> Iterator[Message]:
-        """The committed messages from offset `start` up to, and without, `end`.
+        """The committed messages from offset `start` up to, and without, `end`. Raises what `batches` raises."""
+        for batch in self.batches(topic, partition, start, end):
+            yield from batch
+
+    def batches(self, topic: Topic, partition: int, start: int, end: int) -> Iterator[list[Message]]:
+        """The same, in lists of up to 5,000.
 
         Raises:
             OffsetsGone: Kafka does not hold `start` any more.
@@ -87,7 +93,9 @@ class Log:
         """
         consumer = self._consuming()
         try:
-            consumer.list_topics(topic.name, timeout=_ANSWER)  # else a topic not met before costs a second
+            if topic.name not in self._met:  # else it would cost a second
+                consumer.list_topics(topic.name, timeout=_ANSWER)
+                self._met.add(topic.name)
             consumer.assign([TopicPartition(topic.name, partition, start)])
         except KafkaException as error:
             raise self._unavailable(error) from error
@@ -101,16 +109,21 @@ class Log:
                     f"topic {topic.name} partition {partition}: no message from {self._bootstrap} for {_STALLED:.0f} s"
                     f" though the log ends at offset {end}: see `outlay status`, then land again"
                 )
+            good = []
             for message in batch:
                 error = message.error()
+                if error is None and message.offset() < end:
+                    good.append(message)
+                    continue
                 if error is not None and error.code() == KafkaError._AUTO_OFFSET_RESET:
                     raise self._gone(topic, partition, start)
                 if error is not None and error.code() != KafkaError._PARTITION_EOF:
                     raise self._unavailable(KafkaException(error))
-                if error is not None or message.offset() >= end:
-                    return
-                yield message
-                if message.offset() == end - 1:
+                yield good
+                return
+            if good:
+                yield good
+                if good[-1].offset() == end - 1:
                     return
 
     def _consuming(self) -> Consumer:
@@ -125,7 +138,8 @@ class Log:
                     "enable.partition.eof": True,
                     "auto.offset.reset": "error",
                     "isolation.level": "read_committed",
-                    "fetch.wait.max.ms": 100,
+                    "fetch.wait.max.ms": 10,
+                    "fetch.queue.backoff.ms": 20,
                     "queued.max.messages.kbytes": 32 << 10,
                     "log_level": 2,
                 }

@@ -7,20 +7,13 @@ from datetime import date
 
 from confluent_kafka import Message
 
-from ingestion.codec import Codec, Unreadable
+from ingestion.codec import Codec
 from ingestion.landing import store
-from ingestion.landing.containers import (
-    FRAME,
-    Container,
-    envelope,
-    events_schema,
-    logged_on,
-    unreadable,
-    unreadable_schema,
-)
+from ingestion.landing.containers import Container, Envelopes, day_of, events_schema, unreadable_schema
 from ingestion.landing.log import Topic
 from ingestion.landing.manifest import BronzeFile
 from ingestion.landing.naming import Place
+from ingestion.landing.readable import Reader
 
 
 class PartitionWriter:
@@ -35,12 +28,13 @@ class PartitionWriter:
     """
 
     def __init__(self, codec: Codec, lake: str, topic: Topic, partition: int, *, max_rows: int, max_bytes: int):
+        self._reader = Reader(codec, topic.name)
         self._codec, self._lake, self._topic, self._partition = codec, lake, topic, partition
         self._max_rows, self._max_bytes = max_rows, max_bytes
+        self._envelopes = Envelopes(topic.name, partition)
         self._open: dict[str, Container] = {}
-        self._next = 0
 
-    def groups(self, messages: Iterable[Message], end: int) -> Iterator[tuple[list[BronzeFile], int]]:
+    def groups(self, batches: Iterable[list[Message]], end: int) -> Iterator[tuple[list[BronzeFile], int]]:
         """Store the messages; yields, as soon as they are stored, a group's files and the offset just after them.
 
         The last group's offset is `end`, and it has no file where no message was left.
@@ -49,29 +43,31 @@ class PartitionWriter:
             LakeUnavailable: the lake does not answer, or refuses.
             RegistryUnavailable: the schema registry does not answer.
         """
-        for message in messages:
-            day, value = logged_on(message), message.value()
-            try:
-                self._codec.decode(self._topic.name, value, as_written=True)
-            except Unreadable as error:
-                schema_id, body = None, unreadable(value, error.reason)
-            else:
-                schema_id, body = self._codec.schema_id(value), value[FRAME:]
-            if self._open and self._ends_before(day, schema_id):
-                yield self._store(), self._next
-            self._container(day, schema_id).append(envelope(message, schema_id), body)
-            self._next = message.offset() + 1
+        logged, day, reached = 0, day_of(0), 0
+        for batch in batches:
+            for message, (schema_id, body) in zip(batch, self._reader.read(batch), strict=True):
+                timestamp, offset = message.timestamp()[1], message.offset()
+                if timestamp != logged:
+                    logged, day = timestamp, day_of(timestamp)
+                if self._open and self._ends_before(day, schema_id):
+                    yield self._store(), reached
+                row = self._envelopes.encode(message, timestamp, schema_id) + body
+                self._container(day, schema_id).append_encoded(offset, row)
+                reached = offset + 1
         yield self._store(), end
 
     def _ends_before(self, day: date, schema_id: int | None) -> bool:
         """Whether the next message, of this day and schema (None: unreadable), belongs to another group."""
-        containers = self._open.values()
-        return (
-            sum(container.rows for container in containers) >= self._max_rows
-            or sum(container.size for container in containers) >= self._max_bytes
-            or any(container.day != day for container in containers)
-            or (schema_id is not None and "events" in self._open and self._open["events"].schema_id != schema_id)
-        )
+        rows = size = 0
+        for container in self._open.values():
+            if container.day != day:
+                return True
+            rows += container.rows
+            size += container.size
+        if rows >= self._max_rows or size >= self._max_bytes:
+            return True
+        events = self._open.get("events")
+        return events is not None and schema_id is not None and events.schema_id != schema_id
 
     def _container(self, day: date, schema_id: int | None) -> Container:
         kind = "unreadable" if schema_id is None else "events"

@@ -11,7 +11,15 @@ import pytest
 
 from ingestion import contracts, events
 from ingestion.landing import BronzeFile, CorruptedFile, read_file, store
-from ingestion.landing.containers import Container, events_schema, unreadable, unreadable_schema
+from ingestion.landing.containers import (
+    ENVELOPE,
+    Container,
+    Envelopes,
+    day_of,
+    events_schema,
+    unreadable,
+    unreadable_schema,
+)
 from ingestion.landing.naming import Place, place_of
 
 DAY = date(2026, 11, 20)
@@ -151,6 +159,43 @@ def test_the_same_rows_are_the_same_bytes():
         return bytes(container.finish().content)
 
     assert written() == written()
+
+
+class FakeMessage:
+    def __init__(self, offset: int, key: bytes | None, headers: list | None):
+        self.offset, self.key, self.headers = lambda: offset, lambda: key, lambda: headers
+
+
+def test_an_envelope_is_the_bytes_that_fastavro_writes():
+    schema = {"type": "record", "name": "Envelope", "namespace": "outlay.bronze", "fields": ENVELOPE}
+    envelopes = Envelopes("transaktionen ☕", 11)
+    places = [0, 1, 63, 64, 8_191, 8_192, 2**31, 2**62]
+    for offset, timestamp in zip(places, [0, -1, 1, 1_763_000_000_000, 1_763_000_000_000, 2**50, 5, 0], strict=True):
+        for key, headers, schema_id in (
+            (None, None, None),
+            (b"", [], 1),
+            (b"k" * 200, [("trace", b"\x00\xff"), ("empty", None)], 2**31 - 1),
+        ):
+            out = io.BytesIO()
+            record = {
+                "_topic": "transaktionen ☕",
+                "_partition": 11,
+                "_offset": offset,
+                "_timestamp": timestamp * 1000,
+                "_key": key,
+                "_headers": [{"key": name, "value": value} for name, value in headers or ()],
+                "_schema_id": schema_id,
+            }
+            fastavro.schemaless_writer(out, schema, record)
+            assert envelopes.encode(FakeMessage(offset, key, headers), timestamp, schema_id) == out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "day"),
+    [(-1, date(1969, 12, 31)), (0, date(1970, 1, 1)), (1_763_000_000_000, date(2025, 11, 13))],
+)
+def test_a_files_day_is_the_brokers_in_utc(timestamp, day):
+    assert day_of(timestamp) == day
 
 
 @pytest.mark.parametrize("kind", ["events", "unreadable"])

@@ -1,0 +1,182 @@
+"""How many events a second land in bronze, beside the most that this machine could land, measured in the same run.
+
+The limit reads the same offsets and writes the same values to one file, with nothing else: no check, no key, no place,
+no compression, no manifest; `fsync` at its end. Each runs in a process of its own, one after the other.
+
+Needs servers: `outlay up --only postgres,kafka,registry`, then `python -m bench.landing --events 300000`. What waits to
+be landed is landed first, and not measured. The events go to the transaction topic and stay there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+from confluent_kafka import Consumer, TopicPartition
+
+from ingestion import events
+from ingestion.codec import Codec
+from ingestion.landing import land
+from ingestion.producer import EventProducer
+from outlay.db import session
+from outlay.settings import settings
+
+TOPIC = "transaction"
+WORKSPACES = 40
+
+
+class Cost(NamedTuple):
+    events: int
+    seconds: float
+    cpu: float  # seconds, of the whole process but for its imports
+    peak: int  # bytes of memory, the interpreter and its libraries included
+    base: int  # bytes of memory before it began
+
+    def __str__(self) -> str:
+        return (
+            f"{self.events / self.seconds:>9,.0f} events/s  {self.cpu / self.events * 1e6:>5.1f} us of CPU an event"
+            f"  peak {self.peak / 2**20:,.0f} MiB ({self.base / 2**20:,.0f} before it began)"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=200_000)
+    count = parser.parse_args().events
+    _land()
+    starts = _stands()
+    began = time.perf_counter()
+    _produce(count)
+    print(f"{count:,} events of {WORKSPACES} workspaces written in {time.perf_counter() - began:.1f} s")
+    limit = _apart(_copy, starts, _ends(starts))
+    print(f"limit    {limit}")
+    landing = _apart(_land)
+    print(f"landing  {landing}")
+    ratio = limit.seconds / limit.events / (landing.seconds / landing.events)
+    print(f"landing is at {ratio:.0%} of the limit")
+    if landing.events != limit.events:
+        raise SystemExit(f"expected both to take the same events: {limit.events} were copied, {landing.events} landed")
+
+
+def _land() -> int:
+    here = settings()
+    (landed,) = land(
+        bootstrap=here.bootstrap,
+        registry_url=here.registry,
+        lake=here.lake,
+        connect=lambda: session("pipeline"),
+        topics=[TOPIC],
+    )
+    return landed.rows + landed.unreadable
+
+
+def _copy(starts: dict[int, int], ends: dict[int, int]) -> int:
+    """Read the offsets and write the values; returns how many."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": settings().bootstrap,
+            "group.id": "bench",
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "isolation.level": "read_committed",
+            "auto.offset.reset": "error",
+        }
+    )
+    copied, left = 0, {p for p, end in ends.items() if end > starts.get(p, 0)}
+    consumer.assign([TopicPartition(TOPIC, partition, starts.get(partition, 0)) for partition in left])
+    with tempfile.TemporaryFile() as file:
+        while left:
+            messages = consumer.consume(10_000, 0.05)
+            file.writelines([message.value() for message in messages])
+            copied += len(messages)
+            for last in {message.partition(): message for message in messages}.values():
+                if last.offset() + 1 >= ends[last.partition()]:
+                    left.discard(last.partition())
+        file.flush()
+        os.fsync(file.fileno())
+    consumer.close()
+    return copied
+
+
+def _produce(count: int) -> None:
+    here = settings()
+    with EventProducer(here.bootstrap, Codec(here.registry), client_id="bench") as producer:
+        households = [(events.new_id(), events.new_id()) for _ in range(WORKSPACES)]
+        for number in range(count):
+            workspace, account = households[number % WORKSPACES]
+            producer.send(
+                TOPIC,
+                events.transaction(
+                    workspace_id=workspace,
+                    transaction_id=events.derived_id(workspace, number),
+                    account_id=account,
+                    kind="expense",
+                    occurred_on=date(2026, 1, 1) + timedelta(days=number % 365),
+                    amount=Decimal(100 + number % 9_900) / 100,
+                    currency="CAD",
+                    source="import",
+                    merchant="Corner Bakery",
+                    description=f"CORNER BAKERY #{number % 500:03} TORONTO ON",
+                    category_id="food.groceries",
+                    category_source="rule",
+                    category_confidence=0.9,
+                    decided_by="bench",
+                ),
+            )
+
+
+def _stands() -> dict[int, int]:
+    """Where landing stands in the log that there is now, by partition."""
+    with session("pipeline") as connection:
+        return dict(
+            connection.execute(
+                "SELECT partition, next_offset FROM bronze.offsets AS o WHERE topic = %s"
+                " AND updated_at = (SELECT max(updated_at) FROM bronze.offsets AS n"
+                " WHERE (n.topic, n.topic_id, n.partition) = (o.topic, o.topic_id, o.partition))",
+                (TOPIC,),
+            ).fetchall()
+        )
+
+
+def _ends(starts: dict[int, int]) -> dict[int, int]:
+    consumer = Consumer({"bootstrap.servers": settings().bootstrap, "group.id": "bench"})
+    try:
+        return {p: consumer.get_watermark_offsets(TopicPartition(TOPIC, p))[1] for p in range(settings().partitions)}
+    finally:
+        consumer.close()
+
+
+def _apart(work: Callable[..., int], *given: object) -> Cost:
+    """Run `work` in a new process and measure it there."""
+    context = multiprocessing.get_context("spawn")
+    answers = context.SimpleQueue()
+    process = context.Process(target=_measured, args=(answers, work, given))
+    process.start()
+    process.join()
+    if process.exitcode != 0:
+        raise SystemExit(f"{work.__name__} failed: see above")
+    return Cost(*answers.get())
+
+
+def _measured(answers: multiprocessing.SimpleQueue, work: Callable[..., int], given: tuple) -> None:
+    base, began, used = _memory("VmRSS"), time.perf_counter(), time.process_time()
+    count = work(*given)
+    answers.put((count, time.perf_counter() - began, time.process_time() - used, _memory("VmHWM"), base))
+
+
+def _memory(line: str) -> int:
+    """Bytes, by the name that Linux gives them for this process."""
+    text = next(row for row in Path("/proc/self/status").read_text().splitlines() if row.startswith(line))
+    return int(text.split()[1]) << 10
+
+
+if __name__ == "__main__":
+    main()

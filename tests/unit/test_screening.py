@@ -1,0 +1,135 @@
+"""What the screen passes is exactly what the decoder reads, and the decoder sees all the rest."""
+
+import io
+import random
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+import fastavro
+import pytest
+
+from ingestion import contracts, events
+from ingestion.codec import Codec, Unreadable, _Written
+from ingestion.landing.containers import FRAME
+from ingestion.landing.screening import Screen
+
+SCHEMAS = {number: topic for number, topic in enumerate(contracts.TOPICS, start=1)}
+NOW = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def codec() -> Codec:
+    """Knows the contracts under the ids of SCHEMAS without a registry."""
+    codec = Codec("http://127.0.0.1:9")
+    codec._written.update({number: _Written.of(contracts.schema(topic)) for number, topic in SCHEMAS.items()})
+    return codec
+
+
+def screen(topic: str) -> Screen:
+    return Screen(fastavro.parse_schema(contracts.schema(topic)), skip=FRAME)
+
+
+def encoded(topic: str, event: dict) -> bytes:
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, contracts.schema(topic), event)
+    number = next(number for number, name in SCHEMAS.items() if name == topic)
+    return b"\0" + number.to_bytes(4, "big") + out.getvalue()
+
+
+def readable(codec: Codec, topic: str, value: bytes) -> bool:
+    try:
+        codec.decode(topic, value, as_written=True)
+    except Unreadable:
+        return False
+    return True
+
+
+def transactions() -> list[dict]:
+    def purchase(**changes) -> dict:
+        given = {
+            "workspace_id": UUID(int=1),
+            "transaction_id": UUID(int=2),
+            "account_id": UUID(int=3),
+            "kind": "expense",
+            "occurred_on": date(2026, 1, 2),
+            "amount": Decimal("12.3400"),
+            "currency": "EUR",
+            "source": "app",
+            "recorded_at": NOW,
+        }
+        return events.transaction(**(given | changes))
+
+    lines = [{"line_id": UUID(int=n), "category_id": "food", "amount": Decimal("6.1700"), "note": None} for n in (4, 5)]
+    return [
+        purchase(),
+        purchase(description="Käse ☕ 寿司", tags=["a", "", "ü"], merchant="x" * 300),
+        purchase(lines=lines, note="two parts", category_confidence=0.5, refund_of=UUID(int=9)),
+        purchase(occurred_on=date.min, recorded_at=datetime.min.replace(tzinfo=UTC), amount=Decimal("-0.0001")),
+        purchase(occurred_on=date.max, recorded_at=datetime.max.replace(tzinfo=UTC)),
+        purchase(amount=Decimal("3602879701896.3967")),
+    ]
+
+
+def others() -> list[tuple[str, dict]]:
+    reminder = events.reminder(
+        reminder_id=UUID(int=1), workspace_id=UUID(int=2), due_at=NOW, about="Miete", source="app", repeat="FREQ=DAILY"
+    )
+    return [("reminder", reminder)]
+
+
+def test_events_of_the_contracts_pass(codec):
+    values = [encoded("transaction", event) for event in transactions()]
+    assert screen("transaction").passes(values) == [True] * len(values)
+    for topic, event in others():
+        value = encoded(topic, event)
+        assert readable(codec, topic, value)
+        assert screen(topic).passes([value]) == [True]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_damaged_value_passes_that_the_decoder_refuses(codec, seed):
+    """Each byte is changed, and values are cut and lengthened; their neighbours still pass."""
+    chance = random.Random(seed)  # noqa: S311
+    good = [encoded("transaction", event) for event in transactions()]
+    values = []
+    for value in good:
+        for place in range(FRAME, len(value)):
+            changed = bytearray(value)
+            changed[place] = chance.choice((0, 1, 2, 3, 127, 128, 255, changed[place] ^ (1 << chance.randrange(8))))
+            values.append(bytes(changed))
+        cut = chance.randrange(FRAME, len(value))
+        values += [value[:cut], value + b"\0", value[:cut] + value[cut + 1 :], value[:cut] + b"\xff" * 9 + value[cut:]]
+    chance.shuffle(values)
+    values = [each for value in values for each in (value, chance.choice(good))]
+    passed = screen("transaction").passes(values)
+    verdicts = [readable(codec, "transaction", value) for value in values]
+    assert not [value.hex() for value, passes, reads in zip(values, passed, verdicts, strict=True) if passes > reads]
+    assert all(passed[1::2])
+    assert sum(verdicts) - sum(passed) < len(values) / 20
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"description": "a\0b"}, "NUL"),
+        ({"tags": ["fine", "\0"]}, "NUL"),
+    ],
+)
+def test_what_postgresql_cannot_hold_does_not_pass(codec, changes, why):
+    value = encoded("transaction", transactions()[0] | changes)
+    assert screen("transaction").passes([value]) == [False]
+    with pytest.raises(Unreadable, match=why):
+        codec.decode("transaction", value, as_written=True)
+
+
+def test_what_the_screen_cannot_tell_is_left_to_the_decoder(codec):
+    plain = encoded("transaction", transactions()[0])
+    bare = plain.replace(str(UUID(int=2)).encode(), b"{" + UUID(int=2).hex.encode() + b"}  ")
+    assert screen("transaction").passes([bare, plain]) == [False, True]
+    unknown = fastavro.parse_schema(
+        {"type": "record", "name": "R", "fields": [{"name": "m", "type": {"type": "map", "values": "int"}}]}
+    )
+    assert Screen(unknown, skip=0).passes([b"\0", b""]) == [False, False]
+    assert screen("transaction").passes([]) == []
+    assert screen("transaction").passes([b"", b"\0\0\0"]) == [False, False]
