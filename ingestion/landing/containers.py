@@ -98,19 +98,23 @@ class Envelopes:
         if schema is None:
             schema = self._schemas[schema_id] = b"\2" + _long(schema_id)
         headers = headers_of(message)
-        return b"".join(
-            (
-                *(self._place, _long(message.offset()), self._time, encoded_key),
-                *(_headers(headers) if headers else b"\0", schema),
-            )
-        )
+        encoded_headers = _headers(headers) if headers else b"\0"
+        return self._place + _long(message.offset()) + self._time + encoded_key + encoded_headers + schema
 
 
 def _long(value: int) -> bytes:
     """Avro's variable-length integer."""
     left = (value << 1) ^ (value >> 63)
-    if left < 128:
+    if left < 1 << 7:
         return _ONE_BYTE[left]
+    if left < 1 << 14:
+        return bytes((left & 127 | 128, left >> 7))
+    if left < 1 << 21:
+        return bytes((left & 127 | 128, left >> 7 & 127 | 128, left >> 14))
+    return bytes((left & 127 | 128, left >> 7 & 127 | 128, left >> 14 & 127 | 128)) + _long_rest(left >> 21)
+
+
+def _long_rest(left: int) -> bytes:
     out = bytearray()
     while left >= 128:
         out.append(left & 127 | 128)

@@ -30,27 +30,29 @@ class Reader:
         """
         values = [message.value() for message in batch]
         begin = size = 0
-        for number, value in enumerate(values):
-            size += len(value or b"")
+        for number, length in enumerate(map(len, batch), start=1):
+            size += length
             if size >= _TOGETHER:
-                yield from self._read(values[begin : number + 1])
-                begin, size = number + 1, 0
+                yield from self._read(values[begin:number])
+                begin, size = number, 0
         yield from self._read(values[begin:])
 
-    def _read(self, values: Sequence[bytes | None]) -> list[tuple[int | None, bytes]]:
+    def _read(self, values: Sequence[bytes | None]) -> Iterator[tuple[int | None, bytes]]:
         by_frame: dict[bytes, list[int]] = {}
         for number, value in enumerate(values):
             by_frame.setdefault(value[:FRAME] if value else b"", []).append(number)
-        read: list[tuple[int | None, bytes] | None] = [None] * len(values)
+        ids: list[int | None] = [None] * len(values)  # None: left to the decoder
         for frame, numbers in by_frame.items():
             screen = self._screen(frame, values[numbers[0]])
             if screen is None:
                 continue
             schema_id = int.from_bytes(frame[1:], "big")
-            for number, passes in zip(numbers, screen.passes([values[number] for number in numbers]), strict=True):
+            of_it = values if len(numbers) == len(values) else [values[number] for number in numbers]
+            for number, passes in zip(numbers, screen.passes(of_it), strict=True):
                 if passes:
-                    read[number] = (schema_id, values[number][FRAME:])
-        return [self._decoded(value) if known is None else known for known, value in zip(read, values, strict=True)]
+                    ids[number] = schema_id
+        for schema_id, value in zip(ids, values, strict=True):
+            yield self._decoded(value) if schema_id is None else (schema_id, value[FRAME:])
 
     def _decoded(self, value: bytes | None) -> tuple[int | None, bytes]:
         try:
