@@ -86,18 +86,17 @@ def _publish(
     Raises:
         KafkaAway: Kafka did not acknowledge a letter; those that it did are marked.
     """
-    after = None
+    after, count = None, 0
     while not stop.is_set():
         letters = unpublished(connection, after=after, limit=_AT_ONCE)
         if not letters:
-            return
+            break
         after = _key(letters[-1])
         letters = [letter for letter in letters if _key(letter) not in unacceptable]
         outcomes = list(zip(letters, sender.send([_outgoing(letter) for letter in letters], stop), strict=True))
         done = [letter for letter, outcome in outcomes if isinstance(outcome, Appended)]
         mark_published(connection, done)
-        if done:
-            log.info("dead letters published", letters=len(done))
+        count += len(done)
         for letter, outcome in outcomes:
             if isinstance(outcome, Unacceptable):
                 unacceptable.add(_key(letter))
@@ -106,6 +105,8 @@ def _publish(
         for _, outcome in outcomes:
             if isinstance(outcome, KafkaAway) and not stop.is_set():
                 raise outcome
+    if count:
+        log.info("dead letters published", letters=count)
 
 
 def _outgoing(letter: Letter) -> Outgoing:

@@ -154,9 +154,9 @@ class Retrier:
     def _outlast_memory(self, letter: Letter, waiting: Callable[[float], None]) -> None:
         """Wait until no projector can remember the letter's schema as unknown."""
         seconds = self._connection.execute(
-            "SELECT extract(epoch FROM max(created_at) - clock_timestamp())::float8 + %(memory)s "
+            "SELECT extract(epoch FROM max(created_at) - statement_timestamp())::float8 + %(memory)s "
             "FROM live.dead_letters "
-            "WHERE created_at > clock_timestamp() - make_interval(secs => %(memory)s) AND reason = %(reason)s",
+            "WHERE created_at > statement_timestamp() - make_interval(secs => %(memory)s) AND reason = %(reason)s",
             {"memory": MEMORY, "reason": f"its schema id {self._codec.schema_id(letter.value)} is not in the registry"},
         ).fetchone()[0]
         if seconds is not None and seconds > 0:

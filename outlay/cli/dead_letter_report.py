@@ -67,11 +67,11 @@ def letter(found: Inspection, raw: Path | None, *, as_json: bool) -> None:
         ("published", it.published_at.isoformat() if it.published_at else "not yet"),
         ("reason", it.reason),
         ("key", text_of(it.key)),
-        *((f"header {name}", text_of(value)) for name, value in it.headers),
+        *(("header", f"{name}: {text_of(value)}") for name, value in it.headers),
         ("read now", found.problem or "as the event below"),
     ]
     for name, text in lines:
-        click.echo(f"{printable(name):<10} {printable(text)}")
+        click.echo(f"{name:<10} {printable(text)}")
     if it.value is None:
         click.echo("the value is null (a tombstone)")
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -15,6 +16,7 @@ from ingestion.dead_letters.dump import dump, printable, text_of
 from ingestion.dead_letters.letters import Letter
 from ingestion.dead_letters.place import Place
 from ingestion.dead_letters.retry import MEMORY
+from ingestion.headers import headers_of
 from ingestion.projection.alert import ShareAlert
 from outlay.cli import cli
 
@@ -110,6 +112,16 @@ def test_a_retried_event_names_the_place_that_it_comes_from_and_the_last_one_cou
     again = headers.retried(letter(headers=first, place=Place("transaction", 3, 50)))
     assert headers.retried_from(letter(headers=again)) == Place("transaction", 3, 50)
     assert headers.retried_from(letter()) is None
+
+
+@pytest.mark.parametrize("error", [SystemError, UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid")])
+def test_a_header_that_the_client_cannot_give_stops_nobody_who_reads_the_log(error):
+    def headers():
+        raise error
+
+    assert headers_of(SimpleNamespace(headers=headers)) == []
+    assert headers_of(SimpleNamespace(headers=lambda: None)) == []
+    assert headers_of(SimpleNamespace(headers=lambda: [("a", b"1"), ("a", None)])) == [("a", b"1"), ("a", None)]
 
 
 @pytest.mark.parametrize("value", [b"\xff\x00", b"nowhere", None])
