@@ -24,7 +24,8 @@ from confluent_kafka import Consumer, TopicPartition
 
 from ingestion import events
 from ingestion.codec import Codec
-from ingestion.landing import land
+from ingestion.landing import land, manifest
+from ingestion.landing.log import Log
 from ingestion.producer import EventProducer
 from outlay.db import session
 from outlay.settings import settings
@@ -56,7 +57,7 @@ def main() -> None:
     began = time.perf_counter()
     _produce(count)
     print(f"{count:,} events of {WORKSPACES} workspaces written in {time.perf_counter() - began:.1f} s")
-    limit = _apart(_copy, starts, _ends(starts))
+    limit = _apart(_copy, starts, _ends())
     print(f"limit    {limit}")
     landing = _apart(_land)
     print(f"landing  {landing}")
@@ -134,24 +135,16 @@ def _produce(count: int) -> None:
 
 
 def _stands() -> dict[int, int]:
-    """Where landing stands in the log that there is now, by partition."""
-    with session("pipeline") as connection:
-        return dict(
-            connection.execute(
-                "SELECT partition, next_offset FROM bronze.offsets AS o WHERE topic = %s"
-                " AND updated_at = (SELECT max(updated_at) FROM bronze.offsets AS n"
-                " WHERE (n.topic, n.topic_id, n.partition) = (o.topic, o.topic_id, o.partition))",
-                (TOPIC,),
-            ).fetchall()
-        )
+    """Where landing stands, by partition."""
+    with Log(settings().bootstrap) as log, session("pipeline") as connection:
+        (topic,) = log.topics([TOPIC])
+        return manifest.offsets(connection, topic.name, topic.topic_id)
 
 
-def _ends(starts: dict[int, int]) -> dict[int, int]:
-    consumer = Consumer({"bootstrap.servers": settings().bootstrap, "group.id": "bench"})
-    try:
-        return {p: consumer.get_watermark_offsets(TopicPartition(TOPIC, p))[1] for p in range(settings().partitions)}
-    finally:
-        consumer.close()
+def _ends() -> dict[int, int]:
+    """Where the log ends, by partition."""
+    with Log(settings().bootstrap) as log:
+        return {partition: end for (_, partition), end in log.ends(log.topics([TOPIC])).items()}
 
 
 def _apart(work: Callable[..., int], *given: object) -> Cost:
