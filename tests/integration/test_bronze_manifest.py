@@ -137,13 +137,13 @@ def test_the_markers_of_transactions_are_no_gaps(bronze):
         producer.produce(TOPIC, value, key=b"k", partition=partition)
         producer.commit_transaction(30)
         before = len(bronze.files)
-        until(lambda: bronze.land() or len(bronze.files) > before, what="the broker has written the marker")  # noqa: B023
+        until(lambda: bronze.land() and len(bronze.files) > before, what="the broker has written the marker")  # noqa: B023
     producer.begin_transaction()
     producer.produce(TOPIC, b"never committed", key=b"k", partition=partition)
     assert producer.flush(30) == 0
     producer.abort_transaction(30)
     last = bronze.files[-1]
-    until(lambda: bronze.land() or bronze.stands(partition) == last.last_offset + 4, what="the markers have landed")
+    until(lambda: bronze.land() and bronze.stands(partition) == last.last_offset + 4, what="the markers have landed")
     one, two = bronze.files[-2:]
     assert two.first_offset == one.last_offset + 2
     assert only(bronze.audit()) == []
