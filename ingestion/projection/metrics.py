@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
@@ -83,9 +84,11 @@ class Metrics:
         self._seconds.observe(seconds)
         for (topic, decision), count in decided.items():
             self._events.labels(topic, decision).inc(count)
-        for record in records:
-            if record.row is None:
-                self._letters.labels(record.topic).inc()
+        letters = Tally(record.topic for record in records)  # what was not decided: PostgreSQL may refuse an event, too
+        for (topic, _), count in decided.items():
+            letters[topic] -= count
+        for topic, count in letters.items():
+            self._letters.labels(topic).inc(count)
         self._logged.observe((now - record.logged_at).total_seconds() for record in records)
         self._recorded.observe(
             (now - record.row[_RECORDED_AT]).total_seconds()

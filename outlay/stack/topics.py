@@ -9,6 +9,8 @@ from ingestion.contracts import TOPICS
 from outlay.stack.errors import StackError
 
 CONFIG = {"message.timestamp.type": "LogAppendTime", "retention.ms": "-1", "cleanup.policy": "delete"}
+LETTERS = CONFIG | {"max.message.bytes": str(2 << 20)}
+"""A dead letter is its message with headers added: what the topic took, its `.dlq` must take as well."""
 
 
 def wanted(partitions: int) -> dict[str, int]:
@@ -29,7 +31,8 @@ def create_topics(bootstrap: str, partitions: int) -> None:
     for topic, count in wanted(partitions).items():
         found = cluster.topics.get(topic)
         if found is None:
-            missing.append(NewTopic(topic, count, replicas, config=CONFIG))
+            config = LETTERS if topic.endswith(".dlq") else CONFIG
+            missing.append(NewTopic(topic, count, replicas, config=config))
         elif len(found.partitions) != count:
             raise StackError(
                 f"the topic {topic} has {len(found.partitions)} partitions, expected {count}: a key's events would "
