@@ -68,7 +68,7 @@ class Codec:
         self._ours = {topic: _Written.of(contracts.schema(topic)) for topic in contracts.TOPICS}
         self._ids: dict[str, int] = {}
         self._written: dict[int, _Written] = {}
-        self._unknown: TTLCache[int, str] = TTLCache(maxsize=10_000, ttl=60)
+        self._unknown: TTLCache[int, str] = TTLCache(maxsize=10_000, ttl=10)
         self._lock = threading.Lock()
 
     def encode(self, topic: str, event: dict[str, Any]) -> bytes:

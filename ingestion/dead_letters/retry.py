@@ -28,7 +28,7 @@ from ingestion.producer import KAFKA_LOG
 from ingestion.projection.errors import TopicMissing
 from ingestion.projection.log import Topic, describe
 
-MEMORY = 60
+MEMORY = 10
 """Seconds for which a running projector may remember that the registry did not know a schema (see `Codec`)."""
 
 Fate = Literal["accepted", "duplicate", "stale", "pending", "dead letter"]
@@ -102,7 +102,7 @@ class Retrier:
 
         Args:
             waiting: told how many seconds the retry will wait, before it does: a projector that saw an unknown schema
-                asks the registry for it again only after a minute.
+                asks the registry for it again only after `MEMORY`.
 
         Raises:
             NoSuchLetter: no letter stands at the place.

@@ -47,7 +47,7 @@ HEADERS = [("from", b"a feed"), ("from", b"twice"), ("empty", b""), ("null", Non
 def early_bird(stack) -> tuple[dict, dict, int, bytes, Place]:
     """An event whose schema the registry does not have yet: (event, schema, the id it will get, bytes, place).
 
-    Sent before all tests, so that the daemon has half forgotten it when its test comes: it remembers for a minute.
+    Sent before all tests, so that the daemon has half forgotten it when its test comes: it remembers for ten seconds.
     """
     registry = SchemaRegistryClient({"url": stack.registry})
     event = purchase(uuid4(), 1999, note="written by a newer program")
