@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from ingestion import contracts
 from ingestion.landing.containers import events_schema
 
-_TOPIC_ID = r"/([^/]+)/ingest_date=[^/]*/[^/]+$"  # see ingestion.landing.containers.folder_of
+_TOPIC_ID = r"/([^/]+)/ingest_date=[^/]*/[^/]+$"  # see ingestion.landing.naming.folder_of
 
 
 def read(spark: SparkSession, topic: str, paths: Sequence[str]) -> DataFrame:
