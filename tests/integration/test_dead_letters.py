@@ -31,7 +31,7 @@ from ingestion.dead_letters import retry as retrying
 from ingestion.dead_letters.letters import Busy, find, locked, open_letters
 from ingestion.dead_letters.place import Place
 from ingestion.dead_letters.relay import relay
-from ingestion.dead_letters.retry import Retried, Retrier, discard
+from ingestion.dead_letters.retry import MEMORY, Retried, Retrier, discard
 from ingestion.projection import loop
 from outlay.settings import Settings
 from tests.integration.databases import fresh_database
@@ -467,7 +467,7 @@ def test_a_relay_that_dies_before_the_mark_publishes_again_and_two_relays_publis
 
 
 def test_a_letter_that_is_too_large_with_its_headers_is_told_and_holds_up_no_other(stack, database):
-    topic_id = insert(database, b"small", os.urandom(1_048_500), b"after it")
+    topic_id = insert(database, b"small", os.urandom(2 << 20), b"after it")
     with capture_logs() as told, relayed(stack.bootstrap, database):
         until(lambda: waiting(database) == 1, what="the others are published", seconds=30)
     [problem] = [line for line in told if line["log_level"] == "error"]
@@ -486,7 +486,9 @@ def test_a_retry_waits_until_no_projector_can_remember_the_schema_as_unknown(sta
         reason=f"its schema id {Codec('').schema_id(value)} is not in the registry",
     )
     with psycopg.connect(database) as connection:
-        connection.execute("UPDATE live.dead_letters SET created_at = clock_timestamp() - interval '58.5 s'")
+        connection.execute(
+            "UPDATE live.dead_letters SET created_at = clock_timestamp() - make_interval(secs => %s)", (MEMORY - 1.5,)
+        )
     waits: list[float] = []
     with retrier(stack, database) as opened:
         assert opened.retry(Place("transaction", 0, 0), waiting=waits.append).outcome == "appended"
