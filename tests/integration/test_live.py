@@ -240,7 +240,7 @@ def test_of_two_projectors_one_is_fenced_and_says_so_and_the_view_is_right(stack
         last = json.loads(out.splitlines()[-1])
         assert (fenced.returncode, last["kind"], last["level"]) == (1, "Fenced", "error")
         assert "only one may run" in error
-        until(lambda: len(versions(database, workspace)) == sent, what="the survivor reads to the end", seconds=60)
+        until(lambda: len(versions(database, workspace)) == sent, what="the survivor reads to the end", seconds=300)
         assert rows(
             database, "SELECT decision, count(*) FROM live.events WHERE workspace_id = %s GROUP BY 1", workspace
         ) == [("accepted", sent)]
