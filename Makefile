@@ -45,7 +45,7 @@ lint: install ## check the code's style
 
 lock: install ## pin what pyproject.toml asks for in requirements.lock, with hashes
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--no-emit-index-url --extra dev pyproject.toml -o requirements.lock
+		--extra dev pyproject.toml -o requirements.lock
 
 screenshots: install ## take the pictures of the README from the running stack
 	@$(BIN)/python docs/screenshots.py
