@@ -15,13 +15,12 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import date, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
 from confluent_kafka import Consumer, TopicPartition
 
+from bench.live import purchase
 from ingestion import events
 from ingestion.codec import Codec
 from ingestion.landing import land, manifest
@@ -113,25 +112,7 @@ def _produce(count: int) -> None:
         households = [(events.new_id(), events.new_id()) for _ in range(WORKSPACES)]
         for number in range(count):
             workspace, account = households[number % WORKSPACES]
-            producer.send(
-                TOPIC,
-                events.transaction(
-                    workspace_id=workspace,
-                    transaction_id=events.derived_id(workspace, number),
-                    account_id=account,
-                    kind="expense",
-                    occurred_on=date(2026, 1, 1) + timedelta(days=number % 365),
-                    amount=Decimal(100 + number % 9_900) / 100,
-                    currency="CAD",
-                    source="import",
-                    merchant="Corner Bakery",
-                    description=f"CORNER BAKERY #{number % 500:03} TORONTO ON",
-                    category_id="food.groceries",
-                    category_source="rule",
-                    category_confidence=0.9,
-                    decided_by="bench",
-                ),
-            )
+            producer.send(TOPIC, purchase(workspace, account, number))
 
 
 def _stands() -> dict[int, int]:

@@ -18,6 +18,23 @@ KAFKA_LOG = logging.getLogger("outlay.kafka")
 KAFKA_LOG.addHandler(logging.NullHandler())  # a failure is reported with the delivery, once, not on stderr as well
 
 
+def reliable(bootstrap: str, *, client_id: str, delivery_timeout: float, linger: float = 0.002) -> dict[str, Any]:
+    """librdkafka's settings of every producer: idempotent, acknowledged by all replicas. Times are in seconds."""
+    return {
+        "bootstrap.servers": bootstrap,
+        "client.id": client_id,
+        "enable.idempotence": True,
+        "acks": "all",
+        # The same event must reach the same partition from every client, whatever language wrote it.
+        "partitioner": "murmur2_random",
+        "compression.type": "lz4",
+        "linger.ms": int(linger * 1000),
+        "delivery.timeout.ms": int(delivery_timeout * 1000),
+        "log.connection.close": False,
+        "reconnect.backoff.max.ms": 1_000,
+    }
+
+
 class Delivery(NamedTuple):
     """What became of one event. Without an `error` it is in the log for good, at `partition` and `offset`."""
 
@@ -52,21 +69,8 @@ class EventProducer:
         self._codec = codec
         self._timeout = delivery_timeout
         self._producer = Producer(
-            {
-                "bootstrap.servers": bootstrap,
-                "client.id": client_id,
-                "enable.idempotence": True,
-                "acks": "all",
-                # The same event must reach the same partition from every client, whatever language wrote it.
-                "partitioner": "murmur2_random",
-                "compression.type": "lz4",
-                "linger.ms": int(linger * 1000),
-                "delivery.timeout.ms": int(delivery_timeout * 1000),
-                "queue.buffering.max.messages": 20_000,
-                "queue.buffering.max.kbytes": 32_768,
-                "log.connection.close": False,
-                "reconnect.backoff.max.ms": 1_000,
-            },
+            reliable(bootstrap, client_id=client_id, delivery_timeout=delivery_timeout, linger=linger)
+            | {"queue.buffering.max.messages": 20_000, "queue.buffering.max.kbytes": 32_768},
             logger=KAFKA_LOG,
         )
         self._closed = threading.Event()

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from ingestion.dead_letters.letters import Headers
-from ingestion.producer import KAFKA_LOG
+from ingestion.producer import KAFKA_LOG, reliable
 
 _TOO_LARGE = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE, KafkaError.INVALID_RECORD}
 _LARGEST = 100_000_000  # bytes; the broker's own limit decides
@@ -56,19 +56,7 @@ class Sender:
         self._bootstrap = bootstrap
         self._patience = patience
         self._producer = Producer(
-            {
-                "bootstrap.servers": bootstrap,
-                "client.id": client_id,
-                "enable.idempotence": True,
-                "acks": "all",
-                "partitioner": "murmur2_random",
-                "compression.type": "lz4",
-                "linger.ms": 2,
-                "delivery.timeout.ms": int(patience * 1000),
-                "message.max.bytes": _LARGEST,
-                "log.connection.close": False,
-                "reconnect.backoff.max.ms": 1_000,
-            },
+            reliable(bootstrap, client_id=client_id, delivery_timeout=patience) | {"message.max.bytes": _LARGEST},
             logger=KAFKA_LOG,
         )
 
