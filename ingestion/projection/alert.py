@@ -1,16 +1,28 @@
-"""The alert for a rising share of dead letters. It tells somebody, and stops nothing."""
+"""What the log says of dead letters: each one, and an alert for a rising share. Nothing stops for them."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
+
+from ingestion.projection.records import Record
 
 log = structlog.get_logger("outlay.live")
 
 _STEP = 5  # seconds that are counted together
+_LINES = 10  # of one batch: a flood of letters must not become a flood of lines
+
+
+def tell_each(letters: Sequence[Record]) -> None:
+    """Log a line for each of a batch's dead letters; beyond the first few, one line that counts the others."""
+    for letter in letters[:_LINES]:
+        place = {"topic": letter.topic, "partition": letter.partition, "offset": letter.offset}
+        log.warning("dead letter", **place, reason=letter.reason)
+    if len(letters) > _LINES:
+        log.warning("more dead letters: see `outlay dead-letters list`", letters=len(letters) - _LINES)
 
 
 class ShareAlert:

@@ -17,7 +17,7 @@ from psycopg import errors as pg
 
 from ingestion.codec import Codec, RegistryUnavailable
 from ingestion.producer import KAFKA_LOG
-from ingestion.projection.alert import ShareAlert
+from ingestion.projection.alert import ShareAlert, tell_each
 from ingestion.projection.errors import TopicMissing
 from ingestion.projection.log import Batch, Log, describe
 from ingestion.projection.metrics import Lag, Metrics
@@ -96,7 +96,7 @@ def _follow(
                 view.ask()
                 heard = time.monotonic()
             outage.over()
-            _tell_dead_letters(records)
+            tell_each([record for record in records if record.reason is not None])
             alert.count(len(records), len(records) - decided.total())
             if time.monotonic() - looked > _LOOK_AGAIN:
                 if describe(admin) != topics:
@@ -112,13 +112,6 @@ def _measured(metrics: Metrics, lag: Lag) -> Iterator[None]:
         yield
     finally:
         metrics.follow(None)
-
-
-def _tell_dead_letters(records: list[Record]) -> None:
-    for record in records:
-        if record.reason is not None:
-            place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
-            log.warning("dead letter", **place, reason=record.reason)
 
 
 class _Outage:

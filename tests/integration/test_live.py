@@ -222,11 +222,14 @@ def test_a_log_that_no_longer_holds_the_next_event_stops_live(stack, database):
         run(bootstrap=stack.bootstrap, registry_url=stack.registry, dsn=database, stop=threading.Event())
 
 
-def test_of_two_projectors_one_is_fenced_and_says_so_and_the_view_is_right(stack, database):
+def test_of_two_projectors_one_is_fenced_and_says_so_and_the_view_is_right(stack, database, tmp_path):
     environment = {**os.environ, "OUTLAY_HOME": str(stack.home), "OUTLAY_DATABASE_URL": database}
-    command = [sys.executable, "-m", "outlay", "live"]
-    start = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": PROJECT, "env": environment}
-    both = [subprocess.Popen(command, **start) for _ in range(2)]
+    both, logs = [], {}
+    for name in ("first", "second"):
+        with (tmp_path / name).open("w") as log:  # a pipe that nobody reads would fill up and stop its writer
+            command = [sys.executable, "-m", "outlay", "live"]
+            both.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=PROJECT, env=environment))
+        logs[both[-1]] = tmp_path / name
     try:
         workspace, sent = uuid4(), 0
         for _ in range(200):
@@ -236,17 +239,17 @@ def test_of_two_projectors_one_is_fenced_and_says_so_and_the_view_is_right(stack
                 break
         fenced = next(process for process in both if process.poll() is not None)
         survivor = next(process for process in both if process is not fenced)
-        out, error = fenced.communicate(timeout=30)
-        last = json.loads(out.splitlines()[-1])
-        assert (fenced.returncode, last["kind"], last["level"]) == (1, "Fenced", "error")
+        *_, said, error = logs[fenced].read_text().splitlines()
+        said = json.loads(said)
+        assert (fenced.returncode, said["kind"], said["level"]) == (1, "Fenced", "error")
         assert "only one may run" in error
-        until(lambda: len(versions(database, workspace)) == sent, what="the survivor reads to the end", seconds=300)
+        until(lambda: len(versions(database, workspace)) == sent, what="the survivor reads to the end")
         assert rows(
             database, "SELECT decision, count(*) FROM live.events WHERE workspace_id = %s GROUP BY 1", workspace
         ) == [("accepted", sent)]
         survivor.send_signal(signal.SIGTERM)
-        out, _ = survivor.communicate(timeout=30)
-        assert (survivor.returncode, json.loads(out.splitlines()[-1])["event"]) == (0, "live stopped")
+        assert survivor.wait(30) == 0
+        assert json.loads(logs[survivor].read_text().splitlines()[-1])["event"] == "live stopped"
     finally:
         for process in both:
             process.kill()

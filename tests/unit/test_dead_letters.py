@@ -17,7 +17,8 @@ from ingestion.dead_letters.letters import Letter
 from ingestion.dead_letters.place import Place
 from ingestion.dead_letters.retry import MEMORY
 from ingestion.headers import headers_of
-from ingestion.projection.alert import ShareAlert
+from ingestion.projection.alert import ShareAlert, tell_each
+from ingestion.projection.records import Record
 from outlay.cli import cli
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -160,6 +161,16 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def test_a_flood_of_dead_letters_is_no_flood_of_lines():
+    letters = [Record("report", "id", 0, n, NOW, None, b"", (), None, f"reason {n}") for n in range(5_000)]
+    with capture_logs() as told:
+        tell_each(letters[:2])
+        tell_each(letters)
+    assert [line["reason"] for line in told[:2]] == ["reason 0", "reason 1"]
+    assert [line.get("offset") for line in told[2:]] == [*range(10), None]
+    assert told[-1]["letters"] == 4_990
 
 
 def test_a_rising_share_is_told_once_and_once_when_it_is_over():
