@@ -21,6 +21,9 @@ CREATE TEMP TABLE decided (
     correlation_id text, occurred_at timestamptz, recorded_at timestamptz, state jsonb,
     decision text, existed boolean, latest boolean
 ) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE changed (
+    workspace_id uuid, month date, account_id uuid, category_id text, currency text, kind text, lines int, amount numeric
+) ON COMMIT DELETE ROWS;
 
 -- name: stand
 SELECT topic, topic_id, partition, next_offset FROM live.offsets
@@ -86,6 +89,14 @@ SELECT topic, topic_id, partition, "offset", logged_at, workspace_id, event_id, 
 FROM decided
 ORDER BY workspace_id, topic_id, partition, "offset"
 
+-- name: take_away
+-- What the totals hold of the transactions that are about to change.
+INSERT INTO changed
+SELECT p.workspace_id, p.month, p.account_id, p.category_id, p.currency, p.kind, -1, -p.amount
+FROM decided AS d
+INNER JOIN live.current_parts AS p ON p.workspace_id = d.workspace_id AND p.transaction_id = d.entity_id
+WHERE d.latest AND d.existed AND d.entity = 'transaction'
+
 -- name: remove_lines
 DELETE FROM live.transaction_lines AS l USING decided AS d
 WHERE d.latest AND d.existed AND d.entity = 'transaction'
@@ -131,6 +142,24 @@ CROSS JOIN LATERAL jsonb_array_elements(d.state -> 'lines') WITH ORDINALITY AS l
 CROSS JOIN LATERAL jsonb_to_record(line.state) AS own (line_id uuid, category_id text, amount numeric, note text)
 WHERE d.latest AND d.entity = 'transaction'
 ORDER BY d.workspace_id, d.entity_id, line.line_no
+
+-- name: add
+-- And what they are to hold of them from now on.
+INSERT INTO changed
+SELECT p.workspace_id, p.month, p.account_id, p.category_id, p.currency, p.kind, 1, p.amount
+FROM decided AS d
+INNER JOIN live.current_parts AS p ON p.workspace_id = d.workspace_id AND p.transaction_id = d.entity_id
+WHERE d.latest AND d.entity = 'transaction'
+
+-- name: totals
+INSERT INTO live.monthly_totals AS t (workspace_id, month, account_id, category_id, currency, kind, lines, amount)
+SELECT workspace_id, month, account_id, category_id, currency, kind, sum(lines), sum(amount)
+FROM changed
+GROUP BY workspace_id, month, account_id, category_id, currency, kind
+HAVING sum(lines) <> 0 OR sum(amount) <> 0
+ORDER BY workspace_id, month, account_id, category_id, currency, kind
+ON CONFLICT (workspace_id, month, account_id, category_id, currency, kind) DO UPDATE SET
+    lines = t.lines + excluded.lines, amount = t.amount + excluded.amount
 
 -- name: entities
 INSERT INTO live.entities (workspace_id, entity, entity_id, version, operation, state, event_id, actor_id, recorded_at,

@@ -108,9 +108,8 @@ class View:
         cursor.execute(SQL["decide"])
         cursor.execute(SQL["events"])
         if "transaction" in topics:
-            cursor.execute(SQL["remove_lines"])
-            cursor.execute(SQL["transactions"])
-            cursor.execute(SQL["lines"])
+            for step in ("take_away", "remove_lines", "transactions", "lines", "add", "totals"):
+                cursor.execute(SQL[step])
         if topics != {"transaction"}:
             cursor.execute(SQL["entities"])
         decided: Counter[tuple[str, str]] = Counter()

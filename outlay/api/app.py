@@ -8,7 +8,7 @@ from fastapi import Depends, FastAPI, Request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
 from starlette.responses import HTMLResponse, PlainTextResponse
 
-from outlay.api import expenses, problems, reference, workspaces
+from outlay.api import expenses, problems, reference, totals, workspaces
 from outlay.api.caller import holds_key
 from outlay.db import session
 from outlay.settings import settings
@@ -29,6 +29,7 @@ def create() -> FastAPI:
     locked = [Depends(holds_key)]
     api.include_router(workspaces.router, dependencies=locked)
     api.include_router(expenses.router, dependencies=locked)
+    api.include_router(totals.router, dependencies=locked)
 
     @api.get("/health", tags=["health"])
     def health() -> dict[str, Any]:

@@ -124,6 +124,22 @@ class ExpensesOut(BaseModel):
     next: str | None = Field(description="Cursor of the following page; null on the last.")
 
 
+class TotalOut(BaseModel):
+    """What a month comes to in one currency; a dimension that was not asked for is null."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    month: Annotated[date, PlainSerializer(lambda month: month.isoformat()[:7], return_type=str, when_used="json")]
+    currency: str
+    kind: str | None
+    category_id: str | None
+    account_id: UUID | None
+    account: str | None
+    member_id: UUID | None = Field(description="The user who owns the account.")
+    lines: int = Field(description="Parts of transactions: a split one has a part in each of its categories.")
+    amount: StoredAmount
+
+
 class AnswerOut(BaseModel):
     """What became of an event, and where in the log it stands."""
 

@@ -2,6 +2,7 @@
 
 By id, line by line, and by count and sum for each workspace, currency, month and category. Both views come from one
 log, so a difference is a fault; it names the transaction and the first layer that differs from what the log says.
+The monthly totals that live keeps are recounted too.
 """
 
 from __future__ import annotations
@@ -68,6 +69,23 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Total:
+    """A cell of live's monthly totals that its transactions do not come to."""
+
+    workspace_id: UUID
+    month: date
+    account_id: UUID
+    category_id: str
+    currency: str
+    kind: str
+    kept_lines: int
+    kept_amount: Decimal
+    lines: int
+    """Recounted, as is `amount`."""
+    amount: Decimal
+
+
+@dataclass(frozen=True)
 class Reconciliation:
     batch_id: int
     """The silver batch up to which gold was compared."""
@@ -80,10 +98,11 @@ class Reconciliation:
     differences: tuple[Difference, ...]
     """At most MOST_EXPLAINED of them, explained."""
     cells: tuple[Cell, ...]
+    totals: tuple[Total, ...]
 
     @property
     def holds(self) -> bool:
-        return self.differing == 0 and not self.cells and self.live == self.gold
+        return self.differing == 0 and not self.cells and not self.totals and self.live == self.gold
 
 
 def reconcile(*, patience: float = 60.0) -> Reconciliation:
@@ -126,11 +145,13 @@ def _compare(connection: psycopg.Connection) -> Reconciliation:
     ids = connection.execute(_sql("differing")).fetchall()
     with connection.cursor(row_factory=class_row(Cell)) as cursor:
         cells = tuple(cursor.execute(_sql("cells")).fetchall())
+    with connection.cursor(row_factory=class_row(Total)) as cursor:
+        totals = tuple(cursor.execute(_sql("totals")).fetchall())
     figures = connection.execute(_sql("figures")).fetchone()
     if figures is None or figures[0] is None:
         raise GoldMissing("there are no facts to reconcile: run `outlay build`")
     explained = tuple(_explain(connection, *pair) for pair in sorted(ids)[:MOST_EXPLAINED])
-    return Reconciliation(*figures, len(ids), explained, cells)
+    return Reconciliation(*figures, len(ids), explained, cells, totals)
 
 
 State = tuple[tuple[tuple[str, Any], ...], frozenset[tuple[Any, ...]]]

@@ -120,6 +120,22 @@ FULL JOIN gold USING (workspace_id, currency, month, category_id)
 WHERE (live.lines, live.amount) IS DISTINCT FROM (gold.lines, gold.amount)
 ORDER BY workspace_id, currency, month, category_id
 
+-- name: totals
+-- Cells of live's monthly totals where a recount of its transactions, of the same snapshot, comes to something else.
+WITH recount AS (
+    SELECT workspace_id, month, account_id, category_id, currency, kind, count(*) AS lines, sum(amount) AS amount
+    FROM live.current_parts
+    GROUP BY workspace_id, month, account_id, category_id, currency, kind
+)
+
+SELECT workspace_id, month, account_id, category_id, currency, kind,
+       coalesce(t.lines, 0) AS kept_lines, coalesce(t.amount, 0) AS kept_amount,
+       coalesce(r.lines, 0) AS lines, coalesce(r.amount, 0) AS amount
+FROM live.monthly_totals AS t
+FULL JOIN recount AS r USING (workspace_id, month, account_id, category_id, currency, kind)
+WHERE (coalesce(t.lines, 0), coalesce(t.amount, 0)) <> (coalesce(r.lines, 0), coalesce(r.amount, 0))
+ORDER BY workspace_id, month, account_id, category_id, currency, kind
+
 -- name: figures
 SELECT (SELECT batch_id FROM gold.progress WHERE model = 'fct_transactions') AS batch_id,
        (SELECT count(*) FROM (SELECT DISTINCT workspace_id, transaction_id FROM live_lines WHERE NOT is_voided) AS l) AS live,

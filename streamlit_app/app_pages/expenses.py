@@ -6,10 +6,11 @@ from itertools import groupby
 import streamlit as st
 
 from ingestion.rules import LATEST
-from outlay.ledger.queries import NotBuilt, choices, expenses
+from outlay import money
+from outlay.ledger.queries import NotBuilt, choices, expenses, totals
 from streamlit_app import changes, clock, expense_dialogs, expense_list, live, workspace
 from streamlit_app.expense_filters import Chosen, draw_filters
-from streamlit_app.text import day
+from streamlit_app.text import day, month, plain
 
 SIZE = 25
 
@@ -27,6 +28,15 @@ def page_of(chosen: Chosen, cursors: list[str]) -> tuple:
         except NotBuilt:
             converted = {}
     return page, converted, seen
+
+
+def draw_spent() -> None:
+    """What the running month comes to so far, as live has it."""
+    with workspace.reading() as connection:
+        spent = totals.spent(connection, today)
+    if spent:
+        amounts = " · ".join(plain(money.show(total.amount, total.currency)) for total in spent)
+        st.caption(f":material/functions: Spent in {month(today)} so far: {amounts}")
 
 
 def act(choice: str, expense: expenses.Expense) -> None:
@@ -81,6 +91,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     st.title("Expenses", width="stretch")
     if st.button("Add expense", type="primary", icon=":material/add:"):
         st.switch_page("app_pages/add_expense.py")
+draw_spent()
 changes.notice()
 chosen = draw_filters(accounts, categories)
 if st.session_state.get("_expenses_of") != (workspace.current().workspace_id, chosen):

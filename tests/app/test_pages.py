@@ -66,6 +66,7 @@ def test_an_expense_typed_in_one_window_is_in_the_list_of_another_within_a_secon
     assert took < 10
     expect(rows(looking)).to_have_count(1)
     expect(rows(looking)).to_contain_text("1,234.50\u00a0EUR")
+    expect(looking.get_by_text("so far: 1,234.50\u00a0EUR")).to_be_visible()
     expect(typing.get_by_text("Recorded 1,234.50")).to_be_visible()
     assert [(amount, currency) for _, amount, currency, _ in in_live(household)] == [("1234.5000", "EUR")]
 

@@ -222,6 +222,33 @@ def test_filters_leave_what_they_name(client, month, filters, days):
     assert [int(expense["occurred_on"][-2:]) for expense in found] == days
 
 
+def test_totals_are_of_the_months_asked_for_by_what_was_asked_for(client, home):
+    _, account = home
+    for amount, kind, category in (
+        ("10.00", "expense", "food.out"),
+        ("2.50", "expense", "travel"),
+        ("-4.00", "refund", "travel"),
+    ):
+        expense = {"account_id": str(account.account_id), "occurred_on": "2023-02-28", "currency": "EUR"}
+        gone = record(client, {**expense, "amount": amount, "kind": kind, "category_id": category, "description": "x"})
+    between = {"from": "2023-01", "to": "2023-02"}
+    months = client.get("/totals", params=between).json()
+    assert [(row["month"], row["currency"], row["lines"], row["amount"]) for row in months] == [
+        ("2023-02", "EUR", 3, "8.5000")
+    ]
+    by = client.get("/totals", params={**between, "by": ["category", "account"], "kind": ["expense"]}).json()
+    assert [(row["category_id"], row["account"], row["kind"], row["amount"]) for row in by] == [
+        ("food.out", "Card", None, "10.0000"),
+        ("travel", "Card", None, "2.5000"),
+    ]
+    client.post(f"/expenses/{gone['transaction_id']}/void", headers={"If-Match": '"1"'})
+    assert client.get("/totals", params=between).json()[0]["amount"] == "12.5000"
+    assert client.get("/totals", params={"from": "2023-03", "to": "2023-02"}).json() == []
+    wrong = client.get("/totals", params={"from": "2023-1", "to": "2023-02"})
+    assert wrong.status_code == 422
+    assert "expected a month such as 2026-03" in wrong.text
+
+
 def test_a_cursor_of_nobody_is_refused(client):
     answer = client.get("/expenses", params={"cursor": "made up"})
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "cursor")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import count
+from random import Random
 from uuid import UUID, uuid4
 
 import psycopg
@@ -38,7 +39,8 @@ def dsn(stack) -> Iterator[str]:
 def connection(dsn) -> Iterator[psycopg.Connection]:
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(
-            "TRUNCATE live.offsets, live.events, live.transactions, live.entities, live.dead_letters CASCADE"
+            "TRUNCATE live.offsets, live.events, live.transactions, live.monthly_totals, live.entities, "
+            "live.dead_letters CASCADE"
         )
         yield connection
 
@@ -155,6 +157,75 @@ def test_lines_follow_the_current_version(connection, view):
     write(purchase(transaction_id=thing, amount=Decimal(1), lines=three[:1], version=2))  # stale
     rows = connection.execute("SELECT line_no, line_id FROM live.transaction_lines ORDER BY line_no").fetchall()
     assert rows == [(1, three[1]["line_id"]), (2, three[2]["line_id"])]
+
+
+TOTALS = (
+    "SELECT workspace_id, month, account_id, category_id, currency, kind, lines, amount FROM live.monthly_totals "
+    "WHERE lines <> 0 OR amount <> 0 ORDER BY 1, 2, 3, 4, 5, 6"
+)
+
+
+def counted(states: dict[tuple[UUID, UUID], dict]) -> list[tuple]:
+    """What the current states come to, each part added up in Python."""
+    cells: dict[tuple, list] = {}
+    for event in states.values():
+        if event["operation"] == "voided":
+            continue
+        parts = event["lines"] or [{"category_id": event["category_id"], "amount": event["amount"]}]
+        for part in parts:
+            where = (event["account_id"], part["category_id"] or "uncategorised", event["currency"], event["kind"])
+            cell = cells.setdefault((event["workspace_id"], event["occurred_on"].replace(day=1), *where), [0, 0])
+            cell[0] += 1
+            cell[1] += part["amount"]
+    return sorted((*where, *cell) for where, cell in cells.items())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_totals_are_what_the_current_transactions_come_to_after_every_batch(seed, connection, view):
+    chance, write = Random(seed), Write(view)  # noqa: S311
+    states: dict[tuple[UUID, UUID], dict] = {}
+
+    def some_state(**fields) -> dict:
+        kind, amount = chance.choice([("expense", "4.50"), ("refund", "-3.10"), ("income", "-900"), ("transfer", "20")])
+        half = Decimal(amount) / 2
+        split = [events.line(half, line_id=uuid4(), category_id=c) for c in ("food.coffee", None)]
+        return purchase(
+            kind=kind,
+            amount=Decimal(amount),
+            currency=chance.choice(["EUR", "CAD"]),
+            occurred_on=date(2026, chance.randint(1, 3), chance.choice([1, 15, 28])),
+            account_id=UUID(int=chance.randint(10, 11)),
+            category_id=chance.choice(["food.groceries", "travel", None]),
+            lines=split if chance.random() < 0.3 else [],
+            **fields,
+        )
+
+    for _ in range(25):
+        batch = []
+        for _ in range(chance.randint(1, 12)):
+            known = list(states)
+            if not known or chance.random() < 0.4:
+                event = some_state(workspace_id=UUID(int=chance.randint(1, 2)))
+            else:
+                before = states[chance.choice(known)]
+                ids = {name: before[name] for name in ("workspace_id", "transaction_id")}
+                event = some_state(
+                    **ids, version=before["version"] + 1, operation=chance.choice(["amended", "voided", "restored"])
+                )
+            states[event["workspace_id"], event["transaction_id"]] = event
+            batch.append(event)
+            if chance.random() < 0.3:
+                batch.append(event)  # a duplicate
+            if chance.random() < 0.2:
+                batch.append({**event, "event_id": uuid4(), "amount": event["amount"] * 2, "lines": []})  # stale
+        write(*batch)
+        assert connection.execute(TOTALS).fetchall() == counted(states)
+
+
+def test_a_total_may_need_more_digits_than_its_parts(connection, view):
+    largest = Decimal("99999999999999.9999")
+    Write(view)(*(purchase(amount=largest) for _ in range(20)))
+    assert connection.execute("SELECT lines, amount FROM live.monthly_totals").fetchall() == [(20, 20 * largest)]
 
 
 def test_entities_keep_their_latest_state_and_one_id_may_name_two_things(connection, view):

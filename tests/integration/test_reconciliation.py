@@ -41,6 +41,19 @@ def test_it_holds_while_live_runs_ahead_of_the_build(built):
     assert (found.holds, found.live) == (True, 21)
 
 
+def test_a_monthly_total_that_is_not_what_its_transactions_come_to_is_named(built):
+    warehouse, _ = built
+    spoil = "UPDATE live.monthly_totals SET amount = amount + %s, lines = lines + %s WHERE month = '2026-03-01'"
+    warehouse.connection.execute(spoil, (1, 2))
+    found = reconcile()
+    assert (found.holds, found.differing, found.cells) == (False, 0, ())
+    [total] = found.totals
+    assert (total.month, total.category_id, total.kind) == (date(2026, 3, 1), "food.groceries", "expense")
+    assert (total.kept_amount - total.amount, total.kept_lines - total.lines) == (1, 2)
+    warehouse.connection.execute(spoil, (-1, -2))
+    assert reconcile().holds
+
+
 def test_each_corrupted_row_is_named_with_its_layer(built):
     warehouse, purchases = built
     live, silver, gold, lost = (p["transaction_id"] for p in purchases[2:6])

@@ -26,7 +26,7 @@ def reconciliation() -> AssetCheckResult:
     """Live = gold + quarantined, as of the same place in the log.
 
     By id and line, and by count and sum for each workspace, currency, month and category. A difference names the
-    transactions and the first layer that differs.
+    transactions and the first layer that differs. The monthly totals that live keeps are recounted.
     """
     try:
         found = reconcile()
@@ -43,10 +43,19 @@ def _said(found: Reconciliation) -> str:
         f"{d.layer} differs in transaction {d.transaction_id} of workspace {d.workspace_id}: {d.detail}"
         for d in found.differences
     )
-    return (
+    said = (
         f"{found.differing} transactions and {len(found.cells)} sums differ (live {found.live:,}, gold {found.gold:,},"
         f" quarantined {found.quarantined:,}): {named}"
     )
+    if found.totals:
+        first = found.totals[0]
+        said += (
+            f"; {len(found.totals)} monthly totals of live are not what its transactions come to, such as"
+            f" {first.category_id} in {first.month:%Y-%m} of workspace {first.workspace_id}: kept are"
+            f" {first.kept_amount} {first.currency} in {first.kept_lines} lines, counted {first.amount} in"
+            f" {first.lines}; `outlay replay` rebuilds live"
+        )
+    return said
 
 
 def _figures(found: Reconciliation) -> dict[str, object]:
@@ -56,10 +65,10 @@ def _figures(found: Reconciliation) -> dict[str, object]:
     if found.differences:
         rows = [TableRecord({k: str(v) for k, v in vars(difference).items()}) for difference in found.differences]
         figures["differences"] = MetadataValue.table(rows)
-    if found.cells:
-        figures["sums"] = MetadataValue.table(
-            [TableRecord({k: str(v) for k, v in vars(cell).items()}) for cell in found.cells[:100]]
-        )
+    for name, cells in (("sums", found.cells), ("monthly_totals", found.totals)):
+        if cells:
+            rows = [TableRecord({k: str(v) for k, v in vars(cell).items()}) for cell in cells[:100]]
+            figures[name] = MetadataValue.table(rows)
     return figures
 
 
