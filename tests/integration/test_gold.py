@@ -178,6 +178,15 @@ def test_one_expense_more_reads_and_writes_what_it_touches(warehouse):
     ) == [(Decimal("4.5000"),)]
 
 
+@pytest.mark.timeout(120)
+def test_a_batch_that_the_statistics_do_not_know_is_tested_in_time(warehouse):
+    days = [date(2016 + n % 4, 1 + n % 12, 1 + n % 28) for n in range(2000)]
+    warehouse.publish(*(purchase(occurred_on=day) for day in days))
+    build()
+    warehouse.publish(*(purchase(occurred_on=day) for day in days[:500]))
+    build()  # for hours, when a plan for one row joins each of the batch with each in every month
+
+
 def test_a_build_that_failed_in_the_middle_is_made_good_by_the_next(warehouse):
     first = purchase(occurred_on=date(2024, 1, 31))
     warehouse.publish(first)
