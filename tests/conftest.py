@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,38 +12,51 @@ from pathlib import Path
 import pytest
 
 from outlay.settings import Settings, settings
-from tests.support import outlay
+from tests.support import start_outlay
 
 KINDS = ("integration", "app", "chaos")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def starting(request: pytest.FixtureRequest, tmp_path_factory) -> Iterator[tuple[Path, subprocess.Popen[str]] | None]:
+    """The home of the stack, and the start of its servers, which goes on beside the unit tests; None without need."""
+    if all(_kind(item) == "unit" for item in request.session.items):
+        yield None
+        return
+    given = os.environ.get("OUTLAY_TEST_HOME")
+    home = Path(given).absolute() if given else tmp_path_factory.mktemp("outlay", numbered=True) / "home"
+    some = os.environ.get("OUTLAY_TEST_SERVICES")
+    here = {"OUTLAY_HOME": str(home), "OUTLAY_AUTO_BUILD": "false"}
+    up = start_outlay("up", *(("--only", some) if some else ()), **here)
+    try:
+        yield home, up
+    finally:
+        up.wait(600)
+        if not given:
+            stopped = start_outlay("down", **here)
+            _, said = stopped.communicate(timeout=600)
+            assert stopped.returncode == 0, said
+            shutil.rmtree(home, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory) -> Iterator[Settings]:
+def stack(starting) -> Iterator[Settings]:
     """Settings of a running stack with a home of its own, which ends with the session.
 
     ``OUTLAY_TEST_HOME=<home>`` uses that home's stack and leaves it running; ``OUTLAY_TEST_SERVICES=postgres,kafka``
     starts these alone, with what they need.
     """
-    given = os.environ.get("OUTLAY_TEST_HOME")
-    home = Path(given).absolute() if given else tmp_path_factory.mktemp("outlay", numbered=True) / "home"
+    home, up = starting
+    said, complained = up.communicate(timeout=600)
+    if up.returncode != 0:
+        pytest.fail(f"the stack did not start: {said}{complained}")
     patch = pytest.MonkeyPatch()
     patch.setenv("OUTLAY_HOME", str(home))
     patch.setenv("OUTLAY_AUTO_BUILD", "false")
     settings.cache_clear()
-    some = os.environ.get("OUTLAY_TEST_SERVICES")
-    started = outlay("up", *(("--only", some) if some else ()))
-    try:
-        if started.returncode != 0:
-            pytest.fail(f"the stack did not start: {started.stdout}{started.stderr}")
-        settings.cache_clear()
-        yield settings()
-    finally:
-        if not given:
-            stopped = outlay("down")
-            assert stopped.returncode == 0, stopped.stderr
-            shutil.rmtree(home, ignore_errors=True)
-        patch.undo()
-        settings.cache_clear()
+    yield settings()
+    patch.undo()
+    settings.cache_clear()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

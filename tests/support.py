@@ -30,10 +30,11 @@ def outlay_json(*args: str, timeout: float = 600) -> dict:
     return json.loads(done.stdout)
 
 
-def start_outlay(*args: str) -> subprocess.Popen[str]:
-    """Start a verb and return while it runs."""
+def start_outlay(*args: str, **env: str) -> subprocess.Popen[str]:
+    """Start a verb, with `env` beside the environment's own variables, and return while it runs."""
     command = [sys.executable, "-m", "outlay", *args]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=PROJECT)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, **pipes, cwd=PROJECT, env={**os.environ, **env})
 
 
 def until(condition: Callable[[], T], *, what: str, seconds: float = 120) -> T:
