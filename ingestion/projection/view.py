@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 
 from ingestion.projection.errors import Fenced, OffsetsRewound, PartitionsAdded, TopicReplaced
 from ingestion.projection.log import Partition, Topic
-from ingestion.projection.merge import SQL
+from ingestion.projection.merge import statements
 from ingestion.projection.records import COLUMNS, Record
 
 # The database's way of saying that a row is at fault, not the moment.
@@ -23,10 +23,11 @@ _REFUSED = (psycopg.DataError, psycopg.IntegrityError, pg.ProgramLimitExceeded)
 class View:
     """The live view, written by one session. `positions` is where it stands: the next offset of each partition."""
 
-    def __init__(self, connection: psycopg.Connection, topics: Mapping[str, Topic]):
+    def __init__(self, connection: psycopg.Connection, topics: Mapping[str, Topic], schema: str = "live"):
         self._connection = connection
         self._topics = topics
-        connection.execute(SQL["session"])
+        self._sql = statements(schema)
+        connection.execute(self._sql["session"])
         self.positions = self._stand()
 
     @classmethod
@@ -84,7 +85,7 @@ class View:
         if not moves:
             return decided
         with self._connection.transaction(), self._connection.cursor() as cursor:
-            cursor.executemany(SQL["move"], moves)
+            cursor.executemany(self._sql["move"], moves)
             if cursor.rowcount != len(moves):
                 raise Fenced(
                     f"another projector moved {len(moves) - max(cursor.rowcount, 0)} of {len(moves)} partitions on "
@@ -95,37 +96,37 @@ class View:
                 decided = self._merge(cursor, rows)
             letters = [record for record in records if record.row is None]
             if letters:
-                cursor.executemany(SQL["dead_letter"], [_letter(record) for record in letters])
+                cursor.executemany(self._sql["dead_letter"], [_letter(record) for record in letters])
         self.positions |= positions
         return decided
 
     def _merge(self, cursor: psycopg.Cursor, rows: list[tuple]) -> Counter[tuple[str, str]]:
-        with cursor.copy(SQL["copy"]) as copy:
+        with cursor.copy(self._sql["copy"]) as copy:
             copy.set_types(list(COLUMNS.values()))
             for row in rows:
                 copy.write_row(row)
         topics = {row[0] for row in rows}
-        cursor.execute(SQL["decide"])
-        cursor.execute(SQL["events"])
+        cursor.execute(self._sql["decide"])
+        cursor.execute(self._sql["events"])
         if "transaction" in topics:
             for step in ("take_away", "remove_lines", "transactions", "lines", "add", "totals"):
-                cursor.execute(SQL[step])
+                cursor.execute(self._sql[step])
         if topics != {"transaction"}:
-            cursor.execute(SQL["entities"])
+            cursor.execute(self._sql["entities"])
         decided: Counter[tuple[str, str]] = Counter()
-        for topic, accepted, duplicate, stale, _ in cursor.execute(SQL["notify"]):
+        for topic, accepted, duplicate, stale, _ in cursor.execute(self._sql["notify"]):
             decided.update({(topic, "accepted"): accepted, (topic, "duplicate"): duplicate, (topic, "stale"): stale})
         return decided
 
     def _stand(self) -> dict[Partition, int]:
         with self._connection.transaction(), self._connection.cursor() as cursor:
             known: dict[tuple[str, str], dict[int, int]] = {}
-            for topic, topic_id, partition, offset in cursor.execute(SQL["stand"]):
+            for topic, topic_id, partition, offset in cursor.execute(self._sql["stand"]):
                 known.setdefault((topic, topic_id), {})[partition] = offset
             for name, topic in self._topics.items():
                 self._same_log(name, topic, known)
             cursor.executemany(
-                SQL["begin_partition"],
+                self._sql["begin_partition"],
                 [
                     (name, topic.topic_id, number)
                     for name, topic in sorted(self._topics.items())

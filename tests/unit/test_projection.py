@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from ingestion import events
 from ingestion.codec import Unreadable
 from ingestion.projection.loop import _Outage
-from ingestion.projection.merge import SQL
+from ingestion.projection.merge import statements
 from ingestion.projection.records import COLUMNS, read, state
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -116,5 +116,5 @@ def test_an_outage_is_told_once_when_it_begins_and_once_when_it_is_over():
 
 
 def test_every_statement_of_the_merge_is_named():
-    assert {"session", "stand", "move", "copy", "decide", "events", "transactions", "lines", "notify"} <= set(SQL)
-    assert all(statement and not statement.startswith("-- name") for statement in SQL.values())
+    assert {"session", "stand", "move", "copy", "decide", "events", "transactions", "lines", "notify"} <= set(statements())
+    assert all(statement and not statement.startswith("-- name") for statement in statements().values())
