@@ -21,6 +21,7 @@ VERBS = {
     "build": "outlay.cli.build:build",
     "dead-letters": "outlay.cli.dead_letters:dead_letters",
     "bronze": "outlay.cli.bronze:bronze",
+    "replay": "outlay.cli.replay:replay",
     "demo": "outlay.cli.demo:demo",
 }
 
