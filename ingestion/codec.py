@@ -20,6 +20,9 @@ from ingestion import contracts
 from ingestion.conformance import Check, NotConforming, compiled
 
 _FRAME = struct.Struct(">bI")
+FRAME = _FRAME.size
+"""Bytes of the framing before the Avro."""
+
 _NOT_FOUND = 404
 _REQUEST = {"timeout": 5, "max.retries": 1, "retries.wait.ms": 200, "retries.max.wait.ms": 200}
 # What fastavro raises for bytes that the schema did not write.
@@ -103,7 +106,7 @@ class Codec:
             raise Unreadable(f"expected {ours.parsed['name']}, got {written.parsed['name']} by its schema")
         target = written if as_written else ours
         data = BytesIO(value)
-        data.seek(_FRAME.size)
+        data.seek(FRAME)
         try:
             event = schemaless_reader(data, written.parsed, None if target is written else target.parsed)
             target.check(event)
@@ -123,7 +126,7 @@ class Codec:
         """
         if value is None:
             raise Unreadable("expected an event, got a null value (a tombstone)")
-        if len(value) <= _FRAME.size or value[0] != 0:
+        if len(value) <= FRAME or value[0] != 0:
             raise Unreadable(
                 f"expected magic byte 0 and a schema id, got {len(value)} bytes starting {value[:5].hex() or 'empty'}"
             )

@@ -21,7 +21,7 @@ NIL = UUID(int=0)
 ENTITIES = ("user", "workspace", "membership", "account", "category", "rule", "budget", "preference")
 
 _NAMESPACE = uuid5(NAMESPACE_DNS, "outlay.events")
-_ENTITY_ID = {"transaction": "transaction_id", "user": "entity_id", "report": "report_id", "reminder": "reminder_id"}
+ENTITY_ID = {"transaction": "transaction_id", "user": "entity_id", "report": "report_id", "reminder": "reminder_id"}
 
 
 def new_id() -> UUID:
@@ -41,7 +41,7 @@ def owner_of(workspace_id: UUID) -> UUID:
 
 def thing(topic: str, event: Mapping[str, Any]) -> tuple[str, UUID]:
     """What the event is about: (entity, entity id), such as ("transaction", its transaction_id)."""
-    return (event["entity"] if topic == "user" else topic), event[_ENTITY_ID[topic]]
+    return (event["entity"] if topic == "user" else topic), event[ENTITY_ID[topic]]
 
 
 def key(topic: str, event: Mapping[str, Any]) -> bytes:

@@ -10,7 +10,7 @@ import psycopg
 from psycopg import errors as pg
 
 from ingestion.dead_letters.letters import REFUSED_BY_POSTGRESQL, Letter
-from ingestion.projection.records import row
+from ingestion.projection.rows import row
 from ingestion.projection.view import View
 
 _REFUSED = (psycopg.DataError, psycopg.IntegrityError, pg.ProgramLimitExceeded)
@@ -35,7 +35,7 @@ class Rehearsal:
         place = (letter.place.topic, letter.topic_id, letter.place.partition, letter.place.offset, letter.logged_at)
         try:
             with self._connection.transaction(force_rollback=True), self._connection.cursor() as cursor:
-                self._view._merge(cursor, [row(*place, event)])
+                self._view._merge(cursor, [row(*place, event).row], {letter.place.topic})
         except _REFUSED as error:
             return f"{REFUSED_BY_POSTGRESQL}{(error.diag.message_primary or str(error)).splitlines()[0]}"
         return None

@@ -16,7 +16,6 @@ from fastavro.write import Writer
 from ingestion.headers import headers_of
 
 BLOCK_BYTES = 256 << 10
-FRAME = 5  # bytes before an event's Avro: the magic byte and the schema's id
 
 ENVELOPE: list[dict[str, Any]] = [
     {"name": "_topic", "type": "string"},

@@ -21,7 +21,7 @@ from ingestion.projection.alert import ShareAlert, tell_each
 from ingestion.projection.errors import TopicMissing
 from ingestion.projection.log import Batch, Log, describe
 from ingestion.projection.metrics import Lag, Metrics
-from ingestion.projection.records import Record, read
+from ingestion.projection.records import Reader, Record
 from ingestion.projection.view import View
 
 _AWAY = (psycopg.OperationalError, KafkaException, RegistryUnavailable, TopicMissing)
@@ -71,10 +71,11 @@ def _follow(
     """Follow the log until `stop` is set, a server goes away, or the topics are no longer the same."""
     admin = AdminClient({"bootstrap.servers": bootstrap}, logger=KAFKA_LOG)
     topics = describe(admin)
+    messages = Reader(codec, {name: topic.topic_id for name, topic in topics.items()})
 
     def read_ahead() -> tuple[list[Record], Batch]:
         batch = kafka.next()
-        return [read(message, topics[message.topic()].topic_id, codec) for message in batch.messages], batch
+        return messages.read(batch.messages), batch
 
     with (
         View.opened(dsn, topics) as view,

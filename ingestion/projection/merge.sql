@@ -1,6 +1,6 @@
 -- The statements that merge one batch into the live view. They work on whole sets: `incoming` is what COPY brought,
--- `decided` the same with the decision on each event. Rows are written in the order of their keys, so that two writers
--- cannot wait for each other in a circle.
+-- `decided` points to each of its rows and holds the decision. Rows are written in the order of their keys, so that two
+-- writers cannot wait for each other in a circle.
 
 -- name: session
 -- Each look-up goes through an index, however old the statistics are: the cost of a batch must not grow with the table.
@@ -13,12 +13,11 @@ SET TimeZone = 'UTC';
 CREATE TEMP TABLE incoming (
     topic text, topic_id text, partition int, "offset" bigint, logged_at timestamptz, workspace_id uuid, event_id uuid,
     entity text, entity_id uuid, version int, operation text, actor_id uuid, source text, external_id text,
-    correlation_id text, occurred_at timestamptz, recorded_at timestamptz, state text
+    correlation_id text, occurred_at timestamptz, recorded_at timestamptz, state jsonb
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE decided (
-    topic text, topic_id text, partition int, "offset" bigint, logged_at timestamptz, workspace_id uuid, event_id uuid,
-    entity text, entity_id uuid, version int, operation text, actor_id uuid, source text, external_id text,
-    correlation_id text, occurred_at timestamptz, recorded_at timestamptz, state jsonb,
+    row tid, -- of incoming
+    topic text, topic_id text, partition int, "offset" bigint, workspace_id uuid, entity text, entity_id uuid,
     decision text, existed boolean, latest boolean
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE changed (
@@ -39,31 +38,35 @@ WHERE topic = %(topic)s AND topic_id = %(topic_id)s AND partition = %(partition)
 COPY incoming FROM STDIN (FORMAT BINARY)
 
 -- name: decide
--- The acceptance rule as two windows: the first sight of each event_id, and the highest version before it.
+-- The acceptance rule as two windows: the first sight of each event_id, and the highest version before it. The first
+-- event of a thing is always accepted, so where live holds nothing of it, live has seen none of its events.
 INSERT INTO decided
 WITH known AS (
-    SELECT incoming.*, first_sight.found, accepted.version AS highest_in_live
-    FROM incoming
+    SELECT i.ctid AS row, i.topic, i.topic_id, i.partition, i."offset", i.workspace_id, i.event_id, i.entity,
+           i.entity_id, i.version, current.version AS highest_in_live, sight.found
+    FROM incoming AS i
+    LEFT JOIN LATERAL (
+        SELECT t.version FROM live.transactions AS t
+        WHERE i.entity = 'transaction' AND t.workspace_id = i.workspace_id AND t.transaction_id = i.entity_id
+        UNION ALL
+        SELECT e.version FROM live.entities AS e
+        WHERE i.entity <> 'transaction' AND e.workspace_id = i.workspace_id AND e.entity = i.entity
+          AND e.entity_id = i.entity_id
+    ) AS current ON true
     LEFT JOIN LATERAL (
         SELECT true AS found FROM live.events AS e
-        WHERE e.workspace_id = incoming.workspace_id AND e.event_id = incoming.event_id
-          AND e.entity_id = incoming.entity_id AND e.entity = incoming.entity AND e.decision <> 'duplicate'
+        WHERE current.version IS NOT NULL AND e.workspace_id = i.workspace_id AND e.event_id = i.event_id
+          AND e.entity_id = i.entity_id AND e.entity = i.entity AND e.decision <> 'duplicate'
         LIMIT 1
-    ) AS first_sight ON true
-    LEFT JOIN LATERAL (
-        SELECT e.version FROM live.events AS e
-        WHERE e.workspace_id = incoming.workspace_id AND e.entity_id = incoming.entity_id
-          AND e.entity = incoming.entity AND e.decision = 'accepted'
-        ORDER BY e.version DESC LIMIT 1
-    ) AS accepted ON true
+    ) AS sight ON true
 ), sighted AS (
     SELECT known.*, found IS TRUE OR row_number() OVER (
-        PARTITION BY workspace_id, entity, entity_id, event_id ORDER BY topic_id, partition, "offset"
+        PARTITION BY entity_id, workspace_id, entity, event_id ORDER BY topic_id, partition, "offset"
     ) > 1 AS duplicate
     FROM known
 ), ranked AS (
     SELECT sighted.*, greatest(highest_in_live, max(version) FILTER (WHERE NOT duplicate) OVER (
-        PARTITION BY workspace_id, entity, entity_id ORDER BY topic_id, partition, "offset"
+        PARTITION BY entity_id, workspace_id, entity ORDER BY topic_id, partition, "offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
     )) AS highest
     FROM sighted
@@ -72,11 +75,9 @@ WITH known AS (
         AS decision
     FROM ranked
 )
-SELECT topic, topic_id, partition, "offset", logged_at, workspace_id, event_id, entity, entity_id, version, operation,
-       actor_id, source, external_id, correlation_id, occurred_at, recorded_at, state::jsonb,
-       decision, highest_in_live IS NOT NULL,
+SELECT row, topic, topic_id, partition, "offset", workspace_id, entity, entity_id, decision, highest_in_live IS NOT NULL,
        decision = 'accepted' AND version = max(version) FILTER (WHERE decision = 'accepted') OVER (
-           PARTITION BY workspace_id, entity, entity_id
+           PARTITION BY entity_id, workspace_id, entity
        )
 FROM judged
 
@@ -84,10 +85,9 @@ FROM judged
 INSERT INTO live.events (topic, topic_id, partition, "offset", logged_at, workspace_id, event_id, entity, entity_id,
                          version, operation, actor_id, source, external_id, correlation_id, occurred_at, recorded_at,
                          state, decision)
-SELECT topic, topic_id, partition, "offset", logged_at, workspace_id, event_id, entity, entity_id, version, operation,
-       actor_id, source, external_id, correlation_id, occurred_at, recorded_at, state, decision
-FROM decided
-ORDER BY workspace_id, topic_id, partition, "offset"
+SELECT i.*, d.decision
+FROM (SELECT row, decision FROM decided ORDER BY workspace_id, topic_id, partition, "offset") AS d
+INNER JOIN incoming AS i ON i.ctid = d.row
 
 -- name: take_away
 -- What the totals hold of the transactions that are about to change.
@@ -110,17 +110,16 @@ INSERT INTO live.transactions (
     counterparty, category_id, category_source, category_confidence, decided_by, mcc, note, tags, refund_of,
     transfer_pair, attachments, import_id
 )
-SELECT d.workspace_id, d.entity_id, d.version, d.operation, d.event_id, d.actor_id, d.source, d.external_id,
-       d.recorded_at, d.topic_id, d.partition, d."offset", own.*
-FROM decided AS d
-CROSS JOIN LATERAL jsonb_to_record(d.state) AS own (
+SELECT i.workspace_id, i.entity_id, i.version, i.operation, i.event_id, i.actor_id, i.source, i.external_id,
+       i.recorded_at, i.topic_id, i.partition, i."offset", own.*
+FROM (SELECT row FROM decided WHERE latest AND entity = 'transaction' ORDER BY workspace_id, entity_id) AS d
+INNER JOIN incoming AS i ON i.ctid = d.row
+CROSS JOIN LATERAL jsonb_to_record(i.state) AS own (
     kind text, status text, account_id uuid, occurred_on date, occurred_at_local timestamp, posted_on date,
     amount numeric, currency text, merchant text, description text, counterparty text, category_id text,
     category_source text, category_confidence double precision, decided_by text, mcc text, note text, tags text[],
     refund_of uuid, transfer_pair uuid, attachments jsonb, import_id uuid
 )
-WHERE d.latest AND d.entity = 'transaction'
-ORDER BY d.workspace_id, d.entity_id
 ON CONFLICT (workspace_id, transaction_id) DO UPDATE SET
     version = excluded.version, operation = excluded.operation, event_id = excluded.event_id,
     actor_id = excluded.actor_id, source = excluded.source, external_id = excluded.external_id,
@@ -136,12 +135,12 @@ ON CONFLICT (workspace_id, transaction_id) DO UPDATE SET
 
 -- name: lines
 INSERT INTO live.transaction_lines (workspace_id, transaction_id, line_no, line_id, category_id, amount, note)
-SELECT d.workspace_id, d.entity_id, line.line_no, own.line_id, own.category_id, own.amount, own.note
-FROM decided AS d
-CROSS JOIN LATERAL jsonb_array_elements(d.state -> 'lines') WITH ORDINALITY AS line (state, line_no)
+SELECT i.workspace_id, i.entity_id, line.line_no, own.line_id, own.category_id, own.amount, own.note
+FROM (SELECT row FROM decided WHERE latest AND entity = 'transaction' ORDER BY workspace_id, entity_id) AS d
+INNER JOIN incoming AS i ON i.ctid = d.row
+CROSS JOIN LATERAL jsonb_array_elements(i.state -> 'lines') WITH ORDINALITY AS line (state, line_no)
 CROSS JOIN LATERAL jsonb_to_record(line.state) AS own (line_id uuid, category_id text, amount numeric, note text)
-WHERE d.latest AND d.entity = 'transaction'
-ORDER BY d.workspace_id, d.entity_id, line.line_no
+WHERE i.state -> 'lines' <> '[]'
 
 -- name: add
 -- And what they are to hold of them from now on.
@@ -164,11 +163,10 @@ ON CONFLICT (workspace_id, month, account_id, category_id, currency, kind) DO UP
 -- name: entities
 INSERT INTO live.entities (workspace_id, entity, entity_id, version, operation, state, event_id, actor_id, recorded_at,
                            topic_id, partition, "offset")
-SELECT workspace_id, entity, entity_id, version, operation, state, event_id, actor_id, recorded_at, topic_id, partition,
-       "offset"
-FROM decided
-WHERE latest AND entity <> 'transaction'
-ORDER BY workspace_id, entity, entity_id
+SELECT i.workspace_id, i.entity, i.entity_id, i.version, i.operation, i.state, i.event_id, i.actor_id, i.recorded_at,
+       i.topic_id, i.partition, i."offset"
+FROM (SELECT row FROM decided WHERE latest AND entity <> 'transaction' ORDER BY workspace_id, entity, entity_id) AS d
+INNER JOIN incoming AS i ON i.ctid = d.row
 ON CONFLICT (workspace_id, entity, entity_id) DO UPDATE SET
     version = excluded.version, operation = excluded.operation, state = excluded.state, event_id = excluded.event_id,
     actor_id = excluded.actor_id, recorded_at = excluded.recorded_at, topic_id = excluded.topic_id,

@@ -16,8 +16,6 @@ from ingestion.projection.records import Record
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Seconds."""
-_INTERACTIVE = frozenset({"app", "api"})
-_SOURCE, _RECORDED_AT = 12, 16  # where they stand in a record's row
 
 Decided = Mapping[tuple[str, str], int]
 """(topic, decision) to a number of events."""
@@ -91,9 +89,7 @@ class Metrics:
             self._letters.labels(topic).inc(count)
         self._logged.observe((now - record.logged_at).total_seconds() for record in records)
         self._recorded.observe(
-            (now - record.row[_RECORDED_AT]).total_seconds()
-            for record in records
-            if record.row is not None and record.row[_SOURCE] in _INTERACTIVE
+            (now - record.recorded_at).total_seconds() for record in records if record.recorded_at is not None
         )
 
 

@@ -1,46 +1,27 @@
-"""One message of the log, read: a row for live, or a dead letter with the reason."""
+"""The messages of the log, read: a row for live each, or a dead letter with the reason."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import orjson
 from confluent_kafka import Message
 
 from ingestion.codec import Codec, Unreadable
-from ingestion.events import ENVELOPE, NIL, thing
 from ingestion.headers import headers_of
+from ingestion.projection.rows import Place, row, rows
+from ingestion.screened import Screens
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_ENVELOPE = frozenset(ENVELOPE)
-
-COLUMNS = {
-    "topic": "text",
-    "topic_id": "text",
-    "partition": "int4",
-    "offset": "int8",
-    "logged_at": "timestamptz",
-    "workspace_id": "uuid",
-    "event_id": "uuid",
-    "entity": "text",
-    "entity_id": "uuid",
-    "version": "int4",
-    "operation": "text",
-    "actor_id": "uuid",
-    "source": "text",
-    "external_id": "text",
-    "correlation_id": "text",
-    "occurred_at": "timestamptz",
-    "recorded_at": "timestamptz",
-    "state": "text",
-}
-"""The columns of a readable event's row, in order, with their PostgreSQL types."""
+_MANY = 64  # messages from which on reading them together costs less
 
 
 class Record(NamedTuple):
-    """A message: `row` when it is an event, else `reason` says why it is a dead letter."""
+    """A message: `row` when it is an event, else `reason` says why it is a dead letter.
+
+    `recorded_at` is when somebody recorded the event who waits for it; None for what comes by itself or in bulk.
+    """
 
     topic: str
     topic_id: str
@@ -50,12 +31,64 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes | None]]
-    row: tuple | None
+    row: bytes | None
     reason: str | None
+    recorded_at: datetime | None = None
 
     def refused(self, reason: str) -> Record:
         """The same message as a dead letter."""
         return self._replace(row=None, reason=reason)
+
+
+class Reader:
+    """Reads messages: many together where they are plain events of our own schema, the others one by one.
+
+    Args:
+        codec: decodes what is read one by one.
+        topic_ids: Kafka's own id of each topic.
+    """
+
+    def __init__(self, codec: Codec, topic_ids: Mapping[str, str]):
+        self._codec, self._topic_ids = codec, topic_ids
+        self._screens = {topic: Screens(codec, topic) for topic in topic_ids}
+
+    def read(self, messages: Sequence[Message]) -> list[Record]:
+        """The records in the order of the messages.
+
+        Raises:
+            RegistryUnavailable: a schema is not known yet and the registry does not answer.
+        """
+        if len(messages) < _MANY:
+            return [self._one(message) for message in messages]
+        records: list[Record | None] = [None] * len(messages)
+        by_topic: dict[str, list[int]] = {}
+        for number, message in enumerate(messages):
+            by_topic.setdefault(message.topic(), []).append(number)
+        for topic, numbers in by_topic.items():
+            for number, record in zip(numbers, self._many(topic, [messages[n] for n in numbers]), strict=True):
+                records[number] = record
+        return records
+
+    def _one(self, message: Message) -> Record:
+        return read(message, self._topic_ids[message.topic()], self._codec)
+
+    def _many(self, topic: str, messages: Sequence[Message]) -> list[Record]:
+        records: list[Record | None] = [None] * len(messages)
+        values = [message.value() for message in messages]
+        for written, numbers in self._screens[topic].groups(values):
+            if not written.is_ours:
+                continue
+            columns = written.screen.read([values[number] for number in numbers])
+            places = [_place(messages[number], self._topic_ids[topic]) for number in numbers]
+            made = rows(topic, places, columns)
+            for number, place, packed in zip(numbers, places, made, strict=True):
+                if packed is not None:
+                    message = messages[number]
+                    original = (message.key(), values[number], headers_of(message))
+                    records[number] = Record(*place, *original, packed.row, None, packed.recorded_at)
+        return [
+            self._one(message) if record is None else record for record, message in zip(records, messages, strict=True)
+        ]
 
 
 def read(message: Message, topic_id: str, codec: Codec) -> Record:
@@ -65,36 +98,16 @@ def read(message: Message, topic_id: str, codec: Codec) -> Record:
         RegistryUnavailable: its schema is not known yet and the registry does not answer.
     """
     topic, value = message.topic(), message.value()
-    logged_at = _EPOCH + timedelta(milliseconds=message.timestamp()[1])
-    place = (topic, topic_id, message.partition(), message.offset(), logged_at)
+    place = _place(message, topic_id)
     original = (message.key(), value, headers_of(message))
     try:
         event = codec.decode(topic, value)
     except Unreadable as error:
         return Record(*place, *original, None, error.reason)
-    return Record(*place, *original, row(*place, event), None)
+    packed = row(*place, event)
+    return Record(*place, *original, packed.row, None, packed.recorded_at)
 
 
-def row(topic: str, topic_id: str, partition: int, offset: int, logged_at: datetime, event: Mapping[str, Any]) -> tuple:
-    """The values of COLUMNS for an event at its place in the log."""
-    return (
-        *(topic, topic_id, partition, offset, logged_at),
-        event["workspace_id"] or NIL,
-        event["event_id"],
-        *thing(topic, event),
-        event["version"],
-        event["operation"],
-        event["actor_id"],
-        event["source"],
-        event["external_id"],
-        event["correlation_id"],
-        event["occurred_at"],
-        event["recorded_at"],
-        state(event),
-    )
-
-
-def state(event: Mapping[str, Any]) -> str:
-    """The event's own fields as JSON: decimals as strings, ids and dates in ISO form."""
-    own = {name: value for name, value in event.items() if name not in _ENVELOPE}
-    return orjson.dumps(own, default=str).decode()
+def _place(message: Message, topic_id: str) -> Place:
+    logged_at = _EPOCH + timedelta(milliseconds=message.timestamp()[1])
+    return message.topic(), topic_id, message.partition(), message.offset(), logged_at

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 
 import psycopg
@@ -14,7 +14,8 @@ from psycopg.types.json import Jsonb
 from ingestion.projection.errors import Fenced, OffsetsRewound, PartitionsAdded, TopicReplaced
 from ingestion.projection.log import Partition, Topic
 from ingestion.projection.merge import statements
-from ingestion.projection.records import COLUMNS, Record
+from ingestion.projection.records import Record
+from ingestion.projection.rows import END, SIGNATURE
 
 # The database's way of saying that a row is at fault, not the moment.
 _REFUSED = (psycopg.DataError, psycopg.IntegrityError, pg.ProgramLimitExceeded)
@@ -93,19 +94,16 @@ class View:
                 )
             rows = [record.row for record in records if record.row is not None]
             if rows:
-                decided = self._merge(cursor, rows)
+                decided = self._merge(cursor, rows, {record.topic for record in records if record.row is not None})
             letters = [record for record in records if record.row is None]
             if letters:
                 cursor.executemany(self._sql["dead_letter"], [_letter(record) for record in letters])
         self.positions |= positions
         return decided
 
-    def _merge(self, cursor: psycopg.Cursor, rows: list[tuple]) -> Counter[tuple[str, str]]:
+    def _merge(self, cursor: psycopg.Cursor, rows: list[bytes], topics: Set[str]) -> Counter[tuple[str, str]]:
         with cursor.copy(self._sql["copy"]) as copy:
-            copy.set_types(list(COLUMNS.values()))
-            for row in rows:
-                copy.write_row(row)
-        topics = {row[0] for row in rows}
+            copy.write(b"".join([SIGNATURE, *rows, END]))
         cursor.execute(self._sql["decide"])
         cursor.execute(self._sql["events"])
         if "transaction" in topics:

@@ -17,13 +17,13 @@ import psycopg
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from ingestion import rules
+from ingestion import contracts, rules
 from ingestion.codec import Codec, NotRegistered, RegistryUnavailable
 from ingestion.conformance import NotConforming
 from ingestion.enrich import Enricher
 from ingestion.events import NIL, derived_id, new_id, thing
 from ingestion.producer import KAFKA_LOG, Delivery, EventProducer
-from ingestion.projection.records import state
+from ingestion.projection.rows import state
 from ingestion.rules import Problem
 from outlay import money
 from outlay.db import session
@@ -241,9 +241,12 @@ class Ledger:
     def _first_answer(
         self, topic: str, event: Event, value: bytes, known: list[First], ignoring: frozenset[str]
     ) -> Answer:
-        mine = json.loads(state(self._codec.decode(topic, value)))
+        # What live's state leaves out is null, or a field that the contract got later: and its default holds.
+        left_out = {field["name"]: field.get("default") for field in contracts.schema(topic)["fields"]}
+        mine = left_out | json.loads(state(self._codec.decode(topic, value)))
         for first in known:
-            same = all(mine.get(name) == value for name, value in first.state.items() if name not in ignoring)
+            theirs = left_out | first.state
+            same = all(mine[name] == theirs[name] for name in mine if name not in ignoring)
             if same and thing(topic, event) == (first.entity, first.entity_id):
                 return _answer(first, event["event_id"])
         message = f"event_id {event['event_id']} was used before, with another content: make a new one"

@@ -128,11 +128,12 @@ def test_retries_at_the_same_moment_all_get_one_answer(ledger, workspace, draft,
     assert answers[0].decision == "accepted"
 
 
-def test_the_same_event_id_with_another_content_is_refused(ledger, workspace, draft, by):
+@pytest.mark.parametrize("other", [{"amount": Decimal(9)}, {"note": "none before"}, {"tags": ["new"]}], ids=str)
+def test_the_same_event_id_with_another_content_is_refused(ledger, workspace, draft, by, other):
     event_id = uuid4()
     ledger.record(draft, workspace_id=workspace.workspace_id, event_id=event_id, **by)
     with pytest.raises(Refused) as refused:
-        ledger.record(replace(draft, amount=Decimal(9)), workspace_id=workspace.workspace_id, event_id=event_id, **by)
+        ledger.record(replace(draft, **other), workspace_id=workspace.workspace_id, event_id=event_id, **by)
     assert [problem.rule for problem in refused.value.problems] == ["event_id_unused"]
 
 

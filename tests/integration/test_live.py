@@ -153,7 +153,7 @@ def test_what_the_projector_tells_prometheus_is_what_is_in_the_view(stack, datab
         send(stack, [*sent, sent[0]])
         until(lambda: len(versions(database, workspace)) == 20, what="all is in the view", seconds=60)
         until(lambda: set(lags(metrics)) == set(offsets(database)), what="Kafka has told where each partition ends")
-        assert set(lags(metrics).values()) == {0}
+        until(lambda: set(lags(metrics).values()) == {0}, what="all is read")
         counted = metrics.registry.get_sample_value
         held = dict(rows(database, "SELECT decision, count(*) FROM live.events WHERE topic = 'transaction' GROUP BY 1"))
         assert held == {

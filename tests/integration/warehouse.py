@@ -29,7 +29,8 @@ from ingestion.contracts import schema
 from ingestion.landing import store
 from ingestion.landing.containers import Container, events_schema
 from ingestion.projection.log import Partition, Topic
-from ingestion.projection.records import Record, row
+from ingestion.projection.records import Record
+from ingestion.projection.rows import row
 from ingestion.projection.view import View
 from outlay.settings import Settings, settings
 from outlay.stack.environment import dbt_variables
@@ -87,7 +88,7 @@ class Warehouse:
         records = []
         for offset, event in placed:
             place = (topic, TOPICS[topic].topic_id, 0, offset, NOW)
-            records.append(Record(*place, key=b"", value=b"", headers=[], row=row(*place, event), reason=None))
+            records.append(Record(*place, key=b"", value=b"", headers=[], row=row(*place, event).row, reason=None))
         self.view.write(records, {Partition(topic, 0): placed[-1][0] + 1})
 
     def to_bronze(self, topic: str, placed: list[tuple[int, dict]]) -> int:

@@ -3,51 +3,27 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+import random
+import struct
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from unittest.mock import Mock
 from uuid import UUID
 
+import pytest
 from confluent_kafka import KafkaError, KafkaException
 from structlog.testing import capture_logs
 
-from ingestion import events
-from ingestion.codec import Unreadable
+from ingestion import contracts, events
+from ingestion.codec import FRAME, Unreadable
 from ingestion.projection.loop import _Outage
 from ingestion.projection.merge import statements
-from ingestion.projection.records import COLUMNS, read, state
+from ingestion.projection.records import Reader, read
+from ingestion.projection.rows import state
+from tests.unit.encoded import Message, encoded, knowing_codec, others, purchase, transactions
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
-LOGGED = datetime(2026, 5, 1, 12, 0, 0, 250_000, tzinfo=UTC)
-
-
-@dataclass
-class Message:
-    """A message as confluent-kafka hands it out."""
-
-    value_: bytes
-    headers_: list = field(default_factory=list)
-
-    def topic(self) -> str:
-        return "transaction"
-
-    def partition(self) -> int:
-        return 3
-
-    def offset(self) -> int:
-        return 42
-
-    def timestamp(self) -> tuple[int, int]:
-        return 2, int(LOGGED.timestamp() * 1000)
-
-    def key(self) -> bytes:
-        return b"key"
-
-    def value(self) -> bytes:
-        return self.value_
-
-    def headers(self) -> list | None:
-        return self.headers_ or None
+LOGGED = Message.logged_at
 
 
 class Decodes:
@@ -76,14 +52,60 @@ PURCHASE = events.transaction(
 )
 
 
+def unpacked(row: bytes) -> list[bytes | None]:
+    """The fields of a row of PostgreSQL's binary COPY."""
+    (count,), at, fields = struct.unpack_from(">h", row), 2, []
+    for _ in range(count):
+        (length,) = struct.unpack_from(">i", row, at)
+        fields.append(None if length < 0 else row[at + 4 : at + 4 + length])
+        at += 4 + max(length, 0)
+    assert at == len(row)
+    return fields
+
+
 def test_an_event_becomes_a_row_with_its_place_and_own_fields():
     record = read(Message(b"value"), "topic-1", Decodes(PURCHASE))
-    row = dict(zip(COLUMNS, record.row, strict=True))
-    assert (row["topic"], row["topic_id"], row["partition"], row["offset"]) == ("transaction", "topic-1", 3, 42)
-    assert row["logged_at"] == LOGGED
-    assert (row["entity"], row["entity_id"], row["event_id"]) == ("transaction", UUID(int=2), UUID(int=9))
-    assert row["workspace_id"] == events.NIL
-    assert record.reason is None
+    topic, topic_id, partition, offset, logged_at, workspace_id, event_id, entity, entity_id, *_ = unpacked(record.row)
+    assert (topic, topic_id, partition[-1], offset[-1]) == (b"transaction", b"topic-1", 3, 42)
+    since_2000 = timedelta(microseconds=int.from_bytes(logged_at, "big"))
+    assert datetime(2000, 1, 1, tzinfo=UTC) + since_2000 == LOGGED
+    assert (entity, entity_id, event_id) == (b"transaction", UUID(int=2).bytes, UUID(int=9).bytes)
+    assert workspace_id == events.NIL.bytes
+    assert (record.reason, record.recorded_at) == (None, NOW)
+
+
+def in_order(values: list[bytes | None]) -> list[Message]:
+    return [Message(value, number=number) for number, value in enumerate(values)]
+
+
+def test_many_read_together_are_what_each_is_by_itself():
+    codec = knowing_codec()
+    largest = purchase(amount=Decimal("-99999999999999.9999"), kind="income")
+    messages = in_order([encoded("transaction", event) for event in (*transactions(), largest)] * 20)
+    messages += [Message(encoded(topic, event), of=topic) for topic, event in others()] * 70
+    messages += in_order([None, b"", b"\0\0\0\0\1", b"garbage", encoded("transaction", PURCHASE | {"note": "a\0"})])
+    ids = dict.fromkeys(contracts.TOPICS, "log")
+    decoded, codec.decode = codec.decode, Mock(wraps=codec.decode)
+    together = Reader(codec, ids).read(messages)
+    one_by_one = codec.decode.call_count
+    codec.decode = decoded
+    assert together == [read(message, "log", codec) for message in messages]
+    assert one_by_one == 5 + 3 * 20  # the damaged ones, and of the shapes: tags, lines, an amount of eight bytes
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_damaged_values_read_together_are_what_each_is_by_itself(seed):
+    codec, chance = knowing_codec(), random.Random(seed)  # noqa: S311
+    values = []
+    for value in (encoded("transaction", event) for event in transactions()):
+        for place in range(FRAME, len(value)):
+            changed = bytearray(value)
+            changed[place] = chance.choice((0, 1, 2, 3, 65, 127, 128, 255, changed[place] ^ (1 << chance.randrange(8))))
+            values += [bytes(changed), value]
+    messages = in_order(values)
+    read_one = [read(message, "log", codec) for message in messages]
+    assert Reader(codec, {"transaction": "log"}).read(messages) == read_one
+    assert 0.3 < sum(record.row is None for record in read_one) / len(values) < 0.7
 
 
 def test_the_state_is_the_events_own_fields_exact_and_without_the_envelope():
@@ -93,11 +115,13 @@ def test_the_state_is_the_events_own_fields_exact_and_without_the_envelope():
     assert (own["occurred_on"], own["occurred_at_local"]) == ("2026-05-01", "2026-05-01T14:30:00")
     assert own["transaction_id"] == str(UUID(int=2))
     assert not set(own) & set(events.ENVELOPE)
-    assert set(own) | set(events.ENVELOPE) == set(PURCHASE)
+    assert set(own) | set(events.ENVELOPE) == {name for name, value in PURCHASE.items() if value is not None} | set(
+        events.ENVELOPE
+    )
 
 
 def test_what_cannot_be_read_becomes_a_dead_letter_with_its_original_bytes():
-    record = read(Message(b"\xff", [("h", b"1")]), "topic-1", Decodes(Unreadable("not an event")))
+    record = read(Message(b"\xff", with_headers=[("h", b"1")]), "topic-1", Decodes(Unreadable("not an event")))
     assert (record.row, record.reason) == (None, "not an event")
     assert (record.key, record.value, record.headers) == (b"key", b"\xff", [("h", b"1")])
     assert (record.partition, record.offset, record.logged_at) == (3, 42, LOGGED)
@@ -116,5 +140,7 @@ def test_an_outage_is_told_once_when_it_begins_and_once_when_it_is_over():
 
 
 def test_every_statement_of_the_merge_is_named():
-    assert {"session", "stand", "move", "copy", "decide", "events", "transactions", "lines", "notify"} <= set(statements())
+    assert {"session", "stand", "move", "copy", "decide", "events", "transactions", "lines", "notify"} <= set(
+        statements()
+    )
     assert all(statement and not statement.startswith("-- name") for statement in statements().values())

@@ -1,23 +1,20 @@
 """What the projector tells Prometheus is what it did."""
 
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ingestion.projection import Metrics
 from ingestion.projection.log import Partition
-from ingestion.projection.records import COLUMNS, Record
+from ingestion.projection.records import Record
 
 PLACE = ("transaction", "log", 0)
 
 
 def record(*, waited: float, source: str = "app", reason: str | None = None) -> Record:
     at = datetime.now(UTC) - timedelta(seconds=waited)
-    values = {"source": source, "recorded_at": at, "event_id": UUID(int=1)}
-    row = None if reason else tuple(values.get(name) for name in COLUMNS)
-    return Record(*PLACE, 0, at, None, None, (), row, reason)
+    return Record(*PLACE, 0, at, None, None, (), None if reason else b"", reason, at if source == "app" else None)
 
 
 def told(metrics: Metrics, name: str, **labels: str) -> float | None:

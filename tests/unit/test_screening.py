@@ -1,40 +1,24 @@
 """What the screen passes is exactly what the decoder reads, and the decoder sees all the rest."""
 
-import io
 import random
-from datetime import UTC, date, datetime
-from decimal import Decimal
 from uuid import UUID
 
 import fastavro
 import pytest
 
-from ingestion import contracts, events
-from ingestion.codec import Codec, Unreadable, _Written
-from ingestion.landing.containers import FRAME
-from ingestion.landing.screening import Screen
-
-SCHEMAS = {number: topic for number, topic in enumerate(contracts.TOPICS, start=1)}
-NOW = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
+from ingestion import contracts
+from ingestion.codec import FRAME, Codec, Unreadable
+from ingestion.screening import Screen
+from tests.unit.encoded import encoded, knowing_codec, others, transactions
 
 
 @pytest.fixture(scope="module")
 def codec() -> Codec:
-    """Knows the contracts under the ids of SCHEMAS without a registry."""
-    codec = Codec("http://127.0.0.1:9")
-    codec._written.update({number: _Written.of(contracts.schema(topic)) for number, topic in SCHEMAS.items()})
-    return codec
+    return knowing_codec()
 
 
 def screen(topic: str) -> Screen:
     return Screen(fastavro.parse_schema(contracts.schema(topic)), skip=FRAME)
-
-
-def encoded(topic: str, event: dict) -> bytes:
-    out = io.BytesIO()
-    fastavro.schemaless_writer(out, contracts.schema(topic), event)
-    number = next(number for number, name in SCHEMAS.items() if name == topic)
-    return b"\0" + number.to_bytes(4, "big") + out.getvalue()
 
 
 def readable(codec: Codec, topic: str, value: bytes) -> bool:
@@ -43,39 +27,6 @@ def readable(codec: Codec, topic: str, value: bytes) -> bool:
     except Unreadable:
         return False
     return True
-
-
-def transactions() -> list[dict]:
-    def purchase(**changes) -> dict:
-        given = {
-            "workspace_id": UUID(int=1),
-            "transaction_id": UUID(int=2),
-            "account_id": UUID(int=3),
-            "kind": "expense",
-            "occurred_on": date(2026, 1, 2),
-            "amount": Decimal("12.3400"),
-            "currency": "EUR",
-            "source": "app",
-            "recorded_at": NOW,
-        }
-        return events.transaction(**(given | changes))
-
-    lines = [{"line_id": UUID(int=n), "category_id": "food", "amount": Decimal("6.1700"), "note": None} for n in (4, 5)]
-    return [
-        purchase(),
-        purchase(description="Käse ☕ 寿司", tags=["a", "", "ü"], merchant="x" * 300),
-        purchase(lines=lines, note="two parts", category_confidence=0.5, refund_of=UUID(int=9)),
-        purchase(occurred_on=date.min, recorded_at=datetime.min.replace(tzinfo=UTC), amount=Decimal("-0.0001")),
-        purchase(occurred_on=date.max, recorded_at=datetime.max.replace(tzinfo=UTC)),
-        purchase(amount=Decimal("3602879701896.3967")),
-    ]
-
-
-def others() -> list[tuple[str, dict]]:
-    reminder = events.reminder(
-        reminder_id=UUID(int=1), workspace_id=UUID(int=2), due_at=NOW, about="Miete", source="app", repeat="FREQ=DAILY"
-    )
-    return [("reminder", reminder)]
 
 
 def test_events_of_the_contracts_pass(codec):

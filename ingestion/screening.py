@@ -2,13 +2,15 @@
 
 Decoding an event proves that it can be read, and costs more than all the rest of a landing. Here all values take each
 step of the schema together: one array holds where each stands. What passes is what `Codec.decode` reads; what does not
-pass may still be readable (a long text, a rare form of a UUID), so the caller decodes that one.
+pass may still be readable (a long text, a rare form of a UUID), so the caller decodes that one. Where the content is
+wanted too, what each step of the outermost record has read is kept as a column.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,15 +29,47 @@ class _Unsupported(Exception):
     """A type for which there is no step: its values are all left to the decoder."""
 
 
+class Column(NamedTuple):
+    """What was read for one field.
+
+    `rows` are the numbers of the values that have it. `content` is the number itself for integers, days, instants and
+    symbols, else where the bytes begin, and `length` says how many there are. `detail` is the symbols of an enum, the
+    scale of a decimal.
+    """
+
+    kind: str
+    rows: np.ndarray
+    content: np.ndarray
+    length: np.ndarray | None = None
+    detail: Any = None
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Many values, read.
+
+    `sure` says which are surely whole events of the schema, `flat` which of these are wholly in the columns: no list of
+    theirs holds anything, and no id is in a rare form.
+    """
+
+    sure: np.ndarray
+    flat: np.ndarray
+    bytes: bytes
+    buffer: np.ndarray
+    fields: dict[str, list[Column]] = field(default_factory=dict)
+
+
 class _Values:
     """Many values behind each other, and where each stands. `good` turns false where one does not pass."""
 
-    def __init__(self, values: Sequence[bytes], skip: int):
+    def __init__(self, values: Sequence[bytes], skip: int, *, keep: bool):
         self.bytes = b"".join([*values, bytes(_PAD)])
         self.buffer = np.frombuffer(self.bytes, np.uint8)
         self.ends = np.cumsum(np.fromiter(map(len, values), np.int64, len(values)))
         self.at = np.concatenate(([0], self.ends[:-1])) + skip
         self.good = self.at <= self.ends
+        self.flat = np.ones(len(values), bool)
+        self.fields: dict[str, list[Column]] | None = {} if keep else None
         self._limit = len(self.bytes) - _PAD
         # How many bytes up to each place are no plain text: NUL or outside ASCII.
         self._odd = np.concatenate(([0], np.cumsum((self.buffer - np.uint8(1)) >= np.uint8(127), dtype=np.int32)))
@@ -43,6 +77,11 @@ class _Values:
     def fail(self, rows: np.ndarray, wrong: np.ndarray) -> None:
         if wrong.any():
             self.good[rows[wrong]] = False
+
+    def keep(self, name: str | None, *column: Any) -> None:
+        """Keep what was read for the field; nothing where `name` is None or nobody wants it."""
+        if name is not None and self.fields is not None:
+            self.fields.setdefault(name, []).append(Column(*column))
 
     def skip(self, rows: np.ndarray, count: int) -> np.ndarray:
         """Go on by `count` bytes; returns where they begin."""
@@ -106,47 +145,60 @@ class Screen:
     def __init__(self, schema: Mapping[str, Any], *, skip: int):
         self._skip = skip
         try:
-            self._step: Step | None = _step(schema, {})
+            fields = [_step(field["type"], {}, field["name"]) for field in schema["fields"]]
+            self._step: Step | None = _record(fields)
         except _Unsupported:
             self._step = None
 
     def passes(self, values: Sequence[bytes]) -> list[bool]:
         """Whether each value surely is a whole event of the schema, with values that PostgreSQL can hold."""
+        return self._read(values, keep=False).sure.tolist()
+
+    def read(self, values: Sequence[bytes]) -> Columns:
+        """The same, and what the values hold."""
+        return self._read(values, keep=True)
+
+    def _read(self, values: Sequence[bytes], *, keep: bool) -> Columns:
         if self._step is None or not values:
-            return [False] * len(values)
-        read = _Values(values, self._skip)
+            none = np.zeros(len(values), bool)
+            return Columns(none, none, b"", np.zeros(0, np.uint8))
+        read = _Values(values, self._skip, keep=keep)
         self._step(read, np.arange(len(values)))
-        return (read.good & (read.at == read.ends)).tolist()
+        sure = read.good & (read.at == read.ends)
+        return Columns(sure, sure & read.flat, read.bytes, read.buffer, read.fields or {})
 
 
-def _step(schema: Any, named: dict[str, Step]) -> Step:
+def _step(schema: Any, named: dict[str, Step], name: str | None = None) -> Step:
+    """The step of a type; `name` is the field of the outermost record that it is of, None further inside."""
     if isinstance(schema, list):
-        return _union([_step(branch, named) for branch in schema])
+        return _union([_step(branch, named, name) for branch in schema])
     if isinstance(schema, str):
-        found = named.get(schema) or _PRIMITIVES.get(schema)
-        if found is None:
+        if schema in named:
+            return _inside(named[schema])
+        if schema not in _PRIMITIVES:
             raise _Unsupported(schema)
-        return found
+        return _PRIMITIVES[schema](name)
     match schema["type"]:
         case "record":
             named[schema["name"]] = step = _record([_step(field["type"], named) for field in schema["fields"]])
-            return step
+            return _inside(step)
         case "enum":
-            named[schema["name"]] = step = _between(0, len(schema["symbols"]) - 1)
-            return step
+            symbols = schema["symbols"]
+            named[schema["name"]] = _between("enum", 0, len(symbols) - 1)(None)
+            return _between("enum", 0, len(symbols) - 1, symbols)(name)
         case "array":
-            return _array(_step(schema["items"], named))
+            return _array(_step(schema["items"], named), name)
     match schema["type"], schema.get("logicalType"):
         case _, None:
-            return _step(schema["type"], named)
+            return _step(schema["type"], named, name)
         case "bytes", "decimal":
-            return _decimal(schema["precision"])
+            return _decimal(schema["precision"], schema.get("scale", 0), name)
         case "string", "uuid":
-            return _uuid
+            return _uuid(name)
         case "int", "date":
-            return _between(*_DAYS)
-        case "long", "timestamp-micros" | "local-timestamp-micros":
-            return _between(*_MICROS)
+            return _between("date", *_DAYS)(name)
+        case "long", "timestamp-micros" | "local-timestamp-micros" as kind:
+            return _between(kind, *_MICROS)(name)
     raise _Unsupported(schema["type"])
 
 
@@ -154,6 +206,16 @@ def _record(steps: Sequence[Step]) -> Step:
     def step(values: _Values, rows: np.ndarray) -> None:
         for each in steps:
             each(values, rows)
+
+    return step
+
+
+def _inside(of_type: Step) -> Step:
+    """A type within the outermost record, of which no columns are kept."""
+
+    def step(values: _Values, rows: np.ndarray) -> None:
+        values.flat[rows] = False
+        of_type(values, rows)
 
     return step
 
@@ -171,83 +233,115 @@ def _union(steps: Sequence[Step]) -> Step:
     return step
 
 
-def _array(item: Step) -> Step:
+def _array(item: Step, name: str | None) -> Step:
     def step(values: _Values, rows: np.ndarray) -> None:
+        values.keep(name, "list", rows, rows)
         while len(rows):
             left = values.long(rows)
             wrong = (left < 0) | (left > _MOST_ITEMS)
             values.fail(rows, wrong)
             rows, left = rows[~wrong & (left != 0)], left[~wrong & (left != 0)]
             rows, left = rows[values.good[rows]], left[values.good[rows]]
+            values.flat[rows] = False
             for done in range(int(left.max(initial=0))):
                 item(values, rows[left > done])
 
     return step
 
 
-def _between(least: int, most: int) -> Step:
-    def step(values: _Values, rows: np.ndarray) -> None:
-        read = values.long(rows)
-        values.fail(rows, (read < least) | (read > most))
+def _between(kind: str, least: int, most: int, detail: Any = None) -> Callable[[str | None], Step]:
+    def of(name: str | None) -> Step:
+        def step(values: _Values, rows: np.ndarray) -> None:
+            read = values.long(rows)
+            values.fail(rows, (read < least) | (read > most))
+            values.keep(name, kind, rows, read, None, detail)
 
-    return step
+        return step
+
+    return of
 
 
-def _decimal(precision: int) -> Step:
+def _decimal(precision: int, scale: int, name: str | None) -> Step:
     longest = 0
     while (1 << (8 * (longest + 1) - 1)) < 10**precision:
         longest += 1
 
     def step(values: _Values, rows: np.ndarray) -> None:
-        _, length = values.run(rows)
+        start, length = values.run(rows)
         values.fail(rows, (length == 0) | (length > longest))
+        values.keep(name, "decimal", rows, start, length, scale)
 
     return step
 
 
-def _uuid(values: _Values, rows: np.ndarray) -> None:
+def _uuid(name: str | None) -> Step:
     """Only the usual form, 8-4-4-4-12 hexadecimal digits."""
-    start, length = values.run(rows)
-    usual = length == 36
-    values.fail(rows, ~usual)
-    places = np.minimum(start, len(values.buffer) - 36)[:, None] + np.arange(36)
-    values.fail(rows, (_SIGNS[values.buffer[places]] != _UUID).any(axis=1))
+
+    def step(values: _Values, rows: np.ndarray) -> None:
+        start, length = values.run(rows)
+        usual = length == 36
+        values.fail(rows, ~usual)
+        places = np.minimum(start, len(values.buffer) - 36)[:, None] + np.arange(36)
+        digits = values.buffer[places]
+        values.fail(rows, (_SIGNS[digits] != _UUID).any(axis=1))
+        if values.fields is not None:
+            values.flat[rows[((digits >= ord("A")) & (digits <= ord("F"))).any(axis=1)]] = False
+        values.keep(name, "uuid", rows, start, length)
+
+    return step
 
 
 def _null(values: _Values, rows: np.ndarray) -> None:
     pass
 
 
-def _boolean(values: _Values, rows: np.ndarray) -> None:
-    values.fail(rows, values.byte(rows) > 1)
-
-
-def _bytes(values: _Values, rows: np.ndarray) -> None:
-    values.run(rows)
-
-
-def _text(values: _Values, rows: np.ndarray) -> None:
-    values.text(rows)
-
-
-def _fixed(count: int) -> Step:
+def _boolean(name: str | None) -> Step:
     def step(values: _Values, rows: np.ndarray) -> None:
-        values.skip(rows, count)
+        read = values.byte(rows)
+        values.fail(rows, read > 1)
+        values.keep(name, "boolean", rows, read)
 
     return step
 
 
-def _any_long(values: _Values, rows: np.ndarray) -> None:
-    values.long(rows)
+def _bytes(name: str | None) -> Step:
+    def step(values: _Values, rows: np.ndarray) -> None:
+        values.keep(name, "bytes", rows, *values.run(rows))
+
+    return step
 
 
-_PRIMITIVES: dict[str, Step] = {
-    "null": _null,
+def _text(name: str | None) -> Step:
+    def step(values: _Values, rows: np.ndarray) -> None:
+        values.keep(name, "text", rows, *values.text(rows))
+
+    return step
+
+
+def _fixed(kind: str, count: int) -> Callable[[str | None], Step]:
+    def of(name: str | None) -> Step:
+        def step(values: _Values, rows: np.ndarray) -> None:
+            values.keep(name, kind, rows, values.skip(rows, count))
+
+        return step
+
+    return of
+
+
+def _any_long(name: str | None) -> Step:
+    def step(values: _Values, rows: np.ndarray) -> None:
+        values.keep(name, "long", rows, values.long(rows))
+
+    return step
+
+
+_PRIMITIVES: dict[str, Callable[[str | None], Step]] = {
+    "null": lambda name: _null,
     "boolean": _boolean,
-    "int": _between(*_INT),
+    "int": _between("int", *_INT),
     "long": _any_long,
-    "float": _fixed(4),
-    "double": _fixed(8),
+    "float": _fixed("float", 4),
+    "double": _fixed("double", 8),
     "bytes": _bytes,
     "string": _text,
 }

@@ -1,0 +1,149 @@
+"""The rows of events, as PostgreSQL's binary COPY takes them into the merge's `incoming`.
+
+`row` makes one of an event that was decoded; `rows` makes many of a batch's columns at once, byte for byte the same.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from itertools import repeat
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+
+from ingestion import contracts
+from ingestion.columns import Content
+from ingestion.events import ENTITY_ID, ENVELOPE, NIL, thing
+from ingestion.screening import Columns
+
+SIGNATURE, END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
+"""What stands before the rows and behind them."""
+
+Place = tuple[str, str, int, int, datetime]
+"""Of a message: topic, topic id, partition, offset and the broker's time."""
+
+INTERACTIVE = frozenset({"app", "api"})
+"""Sources of events that somebody waits for."""
+
+
+class Row(NamedTuple):
+    """A row as bytes; `recorded_at` is when somebody recorded the event who waits for it, else None."""
+
+    row: bytes
+    recorded_at: datetime | None
+
+
+_FIELDS = struct.pack(">h", 18)
+_NULL = struct.pack(">i", -1)
+_LENGTH = struct.Struct(">i")
+_INT, _LONG = struct.Struct(">ii"), struct.Struct(">iq")
+_PLACE = struct.Struct(">iiiqiq")
+_MICROSECOND, _2000 = timedelta(microseconds=1), datetime(2000, 1, 1, tzinfo=UTC)
+_ENVELOPE = frozenset(ENVELOPE)
+
+
+def row(topic: str, topic_id: str, partition: int, offset: int, logged_at: datetime, event: Mapping[str, Any]) -> Row:
+    """The row of an event at its place in the log."""
+    entity, entity_id = thing(topic, event)
+    fields = (
+        _head(topic, topic_id),
+        _placed(partition, offset, logged_at),
+        _id(event["workspace_id"] or NIL),
+        _id(event["event_id"]),
+        _text(entity),
+        _id(entity_id),
+        _INT.pack(4, event["version"]),
+        _text(event["operation"]),
+        _id(event["actor_id"]),
+        _text(event["source"]),
+        _text(event["external_id"]),
+        _text(event["correlation_id"]),
+        _instant(event["occurred_at"]),
+        _instant(event["recorded_at"]),
+        _json(state(event)),
+    )
+    return Row(b"".join(fields), event["recorded_at"] if event["source"] in INTERACTIVE else None)
+
+
+def rows(topic: str, places: Sequence[Place], columns: Columns) -> list[Row | None]:
+    """The same for many events of a topic whose columns were read with its current schema; None where not flat."""
+    if not columns.flat.any():
+        return [None] * len(places)
+    content = Content(columns)
+    sources = content.plain("source")
+    fields = zip(
+        (_head(topic, topic_id) + _placed(partition, offset, at) for _, topic_id, partition, offset, at in places),
+        content.packed_ids("workspace_id", _id(NIL)),
+        content.packed_ids("event_id", _NULL),
+        repeat(_text(topic), len(places)),
+        content.packed_ids(ENTITY_ID[topic], _NULL),
+        (_INT.pack(4, version or 0) for version in content.plain("version")),
+        map(_symbol, content.plain("operation")),
+        content.packed_ids("actor_id", _NULL),
+        map(_symbol, sources),
+        content.packed_texts("external_id", _NULL),
+        content.packed_texts("correlation_id", _NULL),
+        content.packed_instants("occurred_at", _NULL),
+        content.packed_instants("recorded_at", _NULL),
+        map(_json, _states(topic, content)),
+        strict=True,
+    )
+    awaited = not INTERACTIVE.isdisjoint(sources)
+    recorded = content.plain("recorded_at") if awaited else sources
+    return [
+        Row(b"".join(each), datetime.fromisoformat(at) if source in INTERACTIVE else None) if is_flat else None
+        for each, is_flat, source, at in zip(fields, columns.flat.tolist(), sources, recorded, strict=True)
+    ]
+
+
+def _states(topic: str, content: Content) -> Iterator[bytes]:
+    held = {name: values for name in _own(topic) if (values := content.plain(name)) is not None}
+    for values in zip(*held.values(), strict=True):
+        yield orjson.dumps({name: value for name, value in zip(held, values, strict=True) if value is not None})
+
+
+def state(event: Mapping[str, Any]) -> bytes:
+    """The event's own fields as JSON: decimals as strings, ids and dates in ISO form. What is null is left out."""
+    own = {name: value for name, value in event.items() if value is not None and name not in _ENVELOPE}
+    return orjson.dumps(own, default=str)
+
+
+@cache
+def _own(topic: str) -> tuple[str, ...]:
+    """The fields of the topic's contract that are not the envelope's."""
+    return tuple(field["name"] for field in contracts.schema(topic)["fields"] if field["name"] not in _ENVELOPE)
+
+
+@cache
+def _head(topic: str, topic_id: str) -> bytes:
+    return _FIELDS + _text(topic) + _text(topic_id)
+
+
+def _placed(partition: int, offset: int, logged_at: datetime) -> bytes:
+    return _PLACE.pack(4, partition, 8, offset, 8, (logged_at - _2000) // _MICROSECOND)
+
+
+def _text(value: str | None) -> bytes:
+    if value is None:
+        return _NULL
+    encoded = value.encode()
+    return _LENGTH.pack(len(encoded)) + encoded
+
+
+_symbol = cache(_text)
+
+
+def _id(value: UUID | None) -> bytes:
+    return _NULL if value is None else b"\0\0\0\x10" + value.bytes
+
+
+def _instant(value: datetime) -> bytes:
+    return _LONG.pack(8, (value - _2000) // _MICROSECOND)
+
+
+def _json(value: bytes) -> bytes:
+    return _LENGTH.pack(len(value) + 1) + b"\x01" + value
