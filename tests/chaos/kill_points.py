@@ -15,7 +15,7 @@ from ingestion.projection import loop, view
 from ingestion.projection.log import Batch, Log
 from ingestion.projection.view import View
 
-STATEMENTS = ("move", "copy", "decide", "events", "transactions", "notify")
+STATEMENTS = ("move", "copy", "decide", "events", "transactions", "totals", "notify")
 """Points inside the transaction: just before the statement of that name in merge.sql."""
 POINTS = ("read", *STATEMENTS, "commit", "committed")
 """`read`: the messages are in memory. `commit`: all is written, the commit was not sent. `committed`: it was, and the
@@ -41,7 +41,8 @@ def die() -> None:
 
 def arm(point: str) -> None:
     if point in STATEMENTS:
-        view.SQL = Armed(view.SQL, point)
+        made = view.statements
+        view.statements = lambda schema: Armed(made(schema), point)
     elif point == "read":
         Log.next = then_die(Log.next, when=lambda batch: isinstance(batch, Batch) and bool(batch.messages))
     elif point == "commit":

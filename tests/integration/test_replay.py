@@ -545,10 +545,10 @@ def test_views_and_functions_of_others_follow_with_their_numbers_and_rights(worl
         before = world.rows(made)
         assert world.replay().swapped
         assert world.rows(made) == before
-        world.send(purchase(3000, amount=Decimal(7777)))
+        world.send(purchase(3000, amount=Decimal(8_888_888)))
         world.sent += 1
         world.settled(HOME, world.sent)
-        assert world.rows("SELECT twice FROM public.of_it") == [(Decimal(15554),)]
+        assert world.rows("SELECT twice FROM public.of_it") == [(Decimal(17_777_776),)]
         assert world.rows("SELECT public.counted()") == world.rows("SELECT count(*) FROM live.events")
     finally:
         world.do("DROP FUNCTION public.counted(); DROP VIEW public.of_it, public.largest")
