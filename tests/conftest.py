@@ -61,7 +61,13 @@ def stack(starting) -> Iterator[Settings]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Unit tests first, so that a simple mistake shows before any server is started; what fills the servers last."""
-    items.sort(key=lambda item: (item.get_closest_marker("large") is not None, ("unit", *KINDS).index(_kind(item))))
+    items.sort(
+        key=lambda item: (
+            item.get_closest_marker("large") is not None,
+            ("unit", *KINDS).index(_kind(item)),
+            item.get_closest_marker("whole_log") is None,
+        )
+    )
 
 
 def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
