@@ -15,8 +15,10 @@ from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.common._httpx_compat import httpx  # whichever of its two HTTP clients it chose
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
+from fastavro.read import SchemaResolutionError
 
-from ingestion import contracts
+from ingestion import contracts, wire
+from ingestion.compatibility import breaks
 from ingestion.conformance import Check, NotConforming, compiled
 
 _FRAME = struct.Struct(">bI")
@@ -26,15 +28,19 @@ FRAME = _FRAME.size
 _NOT_FOUND = 404
 _REQUEST = {"timeout": 5, "max.retries": 1, "retries.wait.ms": 200, "retries.max.wait.ms": 200}
 # What fastavro raises for bytes that the schema did not write.
-_GARBAGE = (EOFError, IndexError, KeyError, ValueError, TypeError, OverflowError, ArithmeticError, MemoryError)
+_GARBAGE = (
+    *(EOFError, IndexError, KeyError, ValueError, TypeError, OverflowError, ArithmeticError, MemoryError),
+    SchemaResolutionError,
+)
+_LONGEST_REASON = 500  # characters; a name in the bytes may be as long as they are
 
 
 class Unreadable(ValueError):
     """The bytes are not an event of the topic. `reason` says why in one line."""
 
     def __init__(self, reason: str):
-        super().__init__(reason)
-        self.reason = reason
+        self.reason = reason if len(reason) <= _LONGEST_REASON else f"{reason[: _LONGEST_REASON - 1]}…"
+        super().__init__(self.reason)
 
 
 class RegistryUnavailable(RuntimeError):
@@ -47,16 +53,17 @@ class NotRegistered(RuntimeError):
 
 @dataclass(frozen=True)
 class _Written:
-    """A writer's schema: as registered, as fastavro wants it, and the check of what was read with it."""
+    """A writer's schema: as registered, as fastavro wants it, the step through its bytes, the check of its events."""
 
     registered: dict[str, Any]
     parsed: dict[str, Any]
+    step: wire.Step
     check: Check
 
     @classmethod
     def of(cls, schema: dict[str, Any]) -> _Written:
         parsed = parse_schema(schema)
-        return cls(schema, parsed, compiled(parsed))
+        return cls(schema, parsed, wire.compiled(parsed), compiled(parsed))
 
 
 class Codec:
@@ -108,14 +115,15 @@ class Codec:
         data = BytesIO(value)
         data.seek(FRAME)
         try:
+            end = written.step(value, FRAME)
+            if end < len(value):
+                raise NotConforming(f"{len(value) - end} bytes are left over after the event")
             event = schemaless_reader(data, written.parsed, None if target is written else target.parsed)
             target.check(event)
         except NotConforming as problem:
             raise Unreadable(str(problem)) from None
         except _GARBAGE as error:
             raise Unreadable(f"not Avro of schema {self.schema_id(value)}: {type(error).__name__}: {error}") from None
-        if data.tell() != len(value):
-            raise Unreadable(f"{len(value) - data.tell()} bytes are left over after the event")
         return event
 
     def schema_id(self, value: bytes | None) -> int:
@@ -193,7 +201,21 @@ class Codec:
                 return ours
         if not isinstance(registered, dict) or registered.get("type") != "record":
             raise Unreadable(f"expected a record, got something else by its schema id {schema_id}")
-        return _Written.of(registered)
+        try:
+            written = _Written.of(registered)
+            self._one_of_ours(written)
+        except Exception as error:  # whatever somebody has registered
+            self._unknown[schema_id] = f"its schema id {schema_id} cannot be used: {type(error).__name__}: {error}"
+            raise Unreadable(self._unknown[schema_id]) from None
+        return written
+
+    def _one_of_ours(self, written: _Written) -> None:
+        """Refuse a schema that takes the name of a contract and is neither before nor after it."""
+        for ours in self._ours.values():
+            if ours.parsed["name"] == written.parsed["name"] and breaks(ours.registered, written.registered):
+                problems = breaks(written.registered, ours.registered)
+                if problems:
+                    raise NotConforming(f"it is no version of the contract: {problems[0]}")
 
     def _unavailable(self, error: Exception) -> RegistryUnavailable:
         return RegistryUnavailable(

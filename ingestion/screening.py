@@ -93,7 +93,7 @@ class _Values:
         return self.buffer[np.minimum(self.skip(rows, 1), self._limit)]
 
     def long(self, rows: np.ndarray) -> np.ndarray:
-        """Read Avro's variable-length integers of up to nine bytes."""
+        """Read Avro's variable-length integers of up to nine bytes, none of them in vain."""
         first = self.byte(rows)
         value = (first & 127).astype(np.int64)
         more = np.nonzero(first >= 128)[0]
@@ -101,6 +101,7 @@ class _Values:
         while len(more) and shift < 63:
             following = self.byte(rows[more])
             value[more] |= (following & 127).astype(np.int64) << shift
+            self.fail(rows[more], following == 0)
             more = more[following >= 128]
             shift += 7
         if len(more):
