@@ -7,6 +7,7 @@ to Spark, which gets bronze's bytes as they came.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from ingestion.conformance import NotConforming
 _INT, _LONG = 5, 10  # bytes of the longest number
 _DECIMAL = 32  # bytes; more than any precision in use
 _UUID = 36  # characters of RFC 9562's form
+_FORM = re.compile(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 Step = Callable[[bytes, int], int]
 """Takes the bytes and where a value begins; returns where it ends. Raises NotConforming, or IndexError at the end."""
@@ -115,9 +117,8 @@ def _decimal(data: bytes, at: int) -> int:
 
 
 def _uuid(data: bytes, at: int) -> int:
-    end = at + 1 + _UUID
-    if data[at] == 2 * _UUID and data[at + 9] == data[at + 14] == data[at + 19] == data[at + 24] == 45:
-        return end
+    if data[at] == 2 * _UUID and _FORM.match(data, at + 1):
+        return at + 1 + _UUID
     end = _run(data, at)
     raise NotConforming(f"expected a UUID of {_UUID} characters, got {data[at + 1 : end][:40]!r}")
 

@@ -62,6 +62,10 @@ WRONG = {
         changed(b"\x48" + ACCOUNT, b"\x4c{%s}" % ACCOUNT),
         "account_id: expected a UUID of 36 characters",
     ),
+    "a UUID with an underscore for a digit": (
+        changed(b"\x48" + ACCOUNT, b"\x48" + ACCOUNT[:10] + b"_" + ACCOUNT[11:]),
+        "account_id: expected a UUID of 36 characters",
+    ),
 }
 
 
