@@ -10,6 +10,8 @@ SET enable_mergejoin = off;
 SET jit = off;
 SET work_mem = '64MB';
 SET TimeZone = 'UTC';
+-- A projector that stands still in its transaction holds rows of live.offsets: the next one must not wait for it for ever.
+SET idle_in_transaction_session_timeout = '5s';
 CREATE TEMP TABLE incoming (
     topic text, topic_id text, partition int, "offset" bigint, logged_at timestamptz, workspace_id uuid, event_id uuid,
     entity text, entity_id uuid, version int, operation text, actor_id uuid, source text, external_id text,
@@ -97,10 +99,11 @@ FROM decided AS d
 INNER JOIN live.current_parts AS p ON p.workspace_id = d.workspace_id AND p.transaction_id = d.entity_id
 WHERE d.latest AND d.existed AND d.entity = 'transaction'
 
--- name: remove_lines
-DELETE FROM live.transaction_lines AS l USING decided AS d
+-- name: remove
+-- What is to change is written anew; its lines go with it.
+DELETE FROM live.transactions AS t USING decided AS d
 WHERE d.latest AND d.existed AND d.entity = 'transaction'
-  AND l.workspace_id = d.workspace_id AND l.transaction_id = d.entity_id
+  AND t.workspace_id = d.workspace_id AND t.transaction_id = d.entity_id
 
 -- name: transactions
 INSERT INTO live.transactions (
@@ -120,18 +123,6 @@ CROSS JOIN LATERAL jsonb_to_record(i.state) AS own (
     category_source text, category_confidence double precision, decided_by text, mcc text, note text, tags text[],
     refund_of uuid, transfer_pair uuid, attachments jsonb, import_id uuid
 )
-ON CONFLICT (workspace_id, transaction_id) DO UPDATE SET
-    version = excluded.version, operation = excluded.operation, event_id = excluded.event_id,
-    actor_id = excluded.actor_id, source = excluded.source, external_id = excluded.external_id,
-    recorded_at = excluded.recorded_at, topic_id = excluded.topic_id, partition = excluded.partition,
-    "offset" = excluded."offset", kind = excluded.kind, status = excluded.status, account_id = excluded.account_id,
-    occurred_on = excluded.occurred_on, occurred_at_local = excluded.occurred_at_local,
-    posted_on = excluded.posted_on, amount = excluded.amount, currency = excluded.currency,
-    merchant = excluded.merchant, description = excluded.description, counterparty = excluded.counterparty,
-    category_id = excluded.category_id, category_source = excluded.category_source,
-    category_confidence = excluded.category_confidence, decided_by = excluded.decided_by, mcc = excluded.mcc,
-    note = excluded.note, tags = excluded.tags, refund_of = excluded.refund_of,
-    transfer_pair = excluded.transfer_pair, attachments = excluded.attachments, import_id = excluded.import_id
 
 -- name: lines
 INSERT INTO live.transaction_lines (workspace_id, transaction_id, line_no, line_id, category_id, amount, note)

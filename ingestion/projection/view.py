@@ -104,15 +104,17 @@ class View:
     def _merge(self, cursor: psycopg.Cursor, rows: list[bytes], topics: Set[str]) -> Counter[tuple[str, str]]:
         with cursor.copy(self._sql["copy"]) as copy:
             copy.write(b"".join([SIGNATURE, *rows, END]))
-        cursor.execute(self._sql["decide"])
-        cursor.execute(self._sql["events"])
+        steps = ["decide", "events"]
         if "transaction" in topics:
-            for step in ("take_away", "remove_lines", "transactions", "lines", "add", "totals"):
-                cursor.execute(self._sql[step])
+            steps += ["take_away", "remove", "transactions", "lines", "add", "totals"]
         if topics != {"transaction"}:
-            cursor.execute(self._sql["entities"])
+            steps += ["entities"]
+        with self._connection.pipeline():  # one wait for all: each costs a wake-up of this thread
+            for step in steps:
+                self._connection.execute(self._sql[step])
+            told = self._connection.execute(self._sql["notify"]).fetchall()
         decided: Counter[tuple[str, str]] = Counter()
-        for topic, accepted, duplicate, stale, _ in cursor.execute(self._sql["notify"]):
+        for topic, accepted, duplicate, stale, _ in told:
             decided.update({(topic, "accepted"): accepted, (topic, "duplicate"): duplicate, (topic, "stale"): stale})
         return decided
 
