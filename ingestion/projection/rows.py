@@ -79,7 +79,7 @@ def rows(topic: str, places: Sequence[Place], columns: Columns) -> list[Row | No
         (_head(topic, topic_id) + _placed(partition, offset, at) for _, topic_id, partition, offset, at in places),
         content.packed_ids("workspace_id", _id(NIL)),
         content.packed_ids("event_id", _NULL),
-        repeat(_text(topic), len(places)),
+        map(_symbol, content.plain("entity")) if topic == "user" else repeat(_text(topic), len(places)),
         content.packed_ids(ENTITY_ID[topic], _NULL),
         (_INT.pack(4, version or 0) for version in content.plain("version")),
         map(_symbol, content.plain("operation")),
