@@ -35,8 +35,9 @@ _FRAME = 5
 _NOW = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
 _REFUSED_SHARE = 0.3  # of the events that no index holds; each costs the projector a dozen transactions
 _TOPICS = {"transaction": 60, "user": 18, "report": 11, "reminder": 11}
-_NAMES = {topic: [field["name"] for field in contracts.schema(topic)["fields"]] for topic in contracts.TOPICS}
-_ENTITY = {topic: _NAMES[topic].index(name) for topic, name in events.ENTITY_ID.items()}
+NAMES = {topic: [field["name"] for field in contracts.schema(topic)["fields"]] for topic in contracts.TOPICS}
+"""The fields of each topic's contract, in their order."""
+_ENTITY = {topic: NAMES[topic].index(name) for topic, name in events.ENTITY_ID.items()}
 _VERSION = {topic: place + 1 for topic, place in _ENTITY.items()}
 _EVENT, _WORKSPACE = 0, 1
 
@@ -105,7 +106,7 @@ class Fuzz:
         self._foreign = [_frame(number) for number in foreign]
         self._partitions = partitions
         self._workspaces = [str(self._uuid()).encode() for _ in range(_WORKSPACES)]
-        self._pool = {topic: [_encoded(topic, event) for event in pool] for topic, pool in _pool().items()}
+        self._pool = {topic: [encoded_fields(topic, event) for event in pool] for topic, pool in _pool().items()}
         self.changes = [change for topic in contracts.TOPICS for change in _changes(topic)]
         """Every change of one field that there is."""
         self._deck: list[Change] = []
@@ -360,7 +361,7 @@ def _frame(schema_id: int) -> bytes:
     return struct.pack(">bI", 0, schema_id)
 
 
-def _encoded(topic: str, event: Mapping) -> list[bytes]:
+def encoded_fields(topic: str, event: Mapping) -> list[bytes]:
     """The event's fields, each encoded by itself."""
     fields = []
     for field in contracts.schema(topic)["fields"]:
@@ -405,7 +406,7 @@ def _oversize(
         ("a number without end", "reminder", "version", b"\x80" * room),
         ("a number of many bytes", "reminder", "about", padded(1, room)),
     ]
-    return [(name, topic, field and _NAMES[topic].index(field), content) for name, topic, field, content in large]
+    return [(name, topic, field and NAMES[topic].index(field), content) for name, topic, field, content in large]
 
 
 def _pool() -> dict[str, list[dict]]:

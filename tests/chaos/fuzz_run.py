@@ -22,8 +22,8 @@ from zlib import crc32
 
 import psutil
 import psycopg
-from confluent_kafka import Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
 
 from ingestion import contracts
 from ingestion.codec import Codec
@@ -32,7 +32,7 @@ from ingestion.registry import register
 from outlay.settings import Settings, settings
 from tests.chaos.fuzz import FOREIGN, LIMIT, ONE_FIELD, Fuzz, newer_schema, older_schema
 from tests.chaos.fuzz_check import Findings, Sent, check
-from tests.integration.databases import fresh_database
+from tests.chaos.fuzz_view import view_from_here
 from tests.support import PROJECT
 
 PROJECTOR = (
@@ -116,17 +116,7 @@ def fuzzed(chosen: Settings, *, seed: int, count: int, say: Say = lambda _: None
         older=registered("fuzz-older", older_schema, ("transaction", "report")),
         foreign=tuple(register(chosen.registry, f"fuzz-foreign-{n}", schema) for n, schema in enumerate(FOREIGN)),
     )
-    admin = AdminClient({"bootstrap.servers": chosen.bootstrap})
-    topics = describe(admin)
-    places = [Partition(topic, number) for topic in topics for number in range(topics[topic].partitions)]
-    asked = {TopicPartition(*place): OffsetSpec.latest() for place in places}
-    ends = {Partition(p.topic, p.partition): f.result().offset for p, f in admin.list_offsets(asked).items()}
-    with fresh_database(chosen.dsn("owner")) as dsn:
-        with psycopg.connect(dsn) as connection, connection.cursor() as cursor:
-            cursor.executemany(
-                "INSERT INTO live.offsets (topic, topic_id, partition, next_offset) VALUES (%s, %s, %s, %s)",
-                [(place.topic, topics[place.topic].topic_id, place.partition, end) for place, end in ends.items()],
-            )
+    with view_from_here(chosen) as (dsn, ends):
         as_projector = urlunsplit(urlsplit(chosen.dsn("projector"))._replace(path=urlsplit(dsn).path))
         with _projector(chosen, as_projector) as projector:
             began = time.monotonic()
@@ -143,7 +133,10 @@ def fuzzed(chosen: Settings, *, seed: int, count: int, say: Say = lambda _: None
             dsn=dsn,
             sent=sent,
             kinds=kinds,
-            topic_ids={name: topic.topic_id for name, topic in topics.items()},
+            topic_ids={
+                name: topic.topic_id
+                for name, topic in describe(AdminClient({"bootstrap.servers": chosen.bootstrap})).items()
+            },
         )
     return Report(
         seed=seed,
