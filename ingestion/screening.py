@@ -2,7 +2,7 @@
 
 Decoding an event proves that it can be read, and costs more than all the rest of a landing. Here all values take each
 step of the schema together: one array holds where each stands. What passes is what `Codec.decode` reads; what does not
-pass may still be readable (a long text, a rare form of a UUID), so the caller decodes that one. Where the content is
+pass may still be readable (a long list, a rare form of a number), so the caller decodes that one. Where the content is
 wanted too, what each step of the outermost record has read is kept as a column.
 """
 
@@ -21,7 +21,7 @@ _MICROS = (_DAYS[0] * 86_400_000_000, (_DAYS[1] + 1) * 86_400_000_000 - 1)
 _INT = (-(1 << 31), (1 << 31) - 1)
 _UUID = np.array([2 if place in (8, 13, 18, 23) else 1 for place in range(36)], np.uint8)
 _SIGNS = np.zeros(256, np.uint8)
-_SIGNS[list(b"0123456789abcdefABCDEF")] = 1
+_SIGNS[list(b"0123456789abcdef")] = 1
 _SIGNS[ord("-")] = 2
 
 
@@ -49,7 +49,7 @@ class Columns:
     """Many values, read.
 
     `sure` says which are surely whole events of the schema, `flat` which of these are wholly in the columns: no list of
-    theirs holds anything, and no id is in a rare form.
+    theirs holds anything.
     """
 
     sure: np.ndarray
@@ -276,7 +276,7 @@ def _decimal(precision: int, scale: int, name: str | None) -> Step:
 
 
 def _uuid(name: str | None) -> Step:
-    """Only the usual form, 8-4-4-4-12 hexadecimal digits."""
+    """The one form that there is: 8-4-4-4-12 hexadecimal digits in lower case."""
 
     def step(values: _Values, rows: np.ndarray) -> None:
         start, length = values.run(rows)
@@ -285,8 +285,6 @@ def _uuid(name: str | None) -> Step:
         places = np.minimum(start, len(values.buffer) - 36)[:, None] + np.arange(36)
         digits = values.buffer[places]
         values.fail(rows, (_SIGNS[digits] != _UUID).any(axis=1))
-        if values.fields is not None:
-            values.flat[rows[((digits >= ord("A")) & (digits <= ord("F"))).any(axis=1)]] = False
         values.keep(name, "uuid", rows, start, length)
 
     return step

@@ -15,8 +15,8 @@ from ingestion.conformance import NotConforming
 
 _INT, _LONG = 5, 10  # bytes of the longest number
 _DECIMAL = 32  # bytes; more than any precision in use
-_UUID = 36  # characters of RFC 9562's form
-_FORM = re.compile(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_UUID = 36  # characters of RFC 9562's form; in one case, as Spark compares ids as text
+_FORM = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 Step = Callable[[bytes, int], int]
 """Takes the bytes and where a value begins; returns where it ends. Raises NotConforming, or IndexError at the end."""
@@ -120,7 +120,7 @@ def _uuid(data: bytes, at: int) -> int:
     if data[at] == 2 * _UUID and _FORM.match(data, at + 1):
         return at + 1 + _UUID
     end = _run(data, at)
-    raise NotConforming(f"expected a UUID of {_UUID} characters, got {data[at + 1 : end][:40]!r}")
+    raise NotConforming(f"expected a UUID of {_UUID} characters in lower case, got {data[at + 1 : end][:40]!r}")
 
 
 def _run(data: bytes, at: int) -> int:

@@ -60,11 +60,15 @@ WRONG = {
     ),
     "a UUID in braces": (
         changed(b"\x48" + ACCOUNT, b"\x4c{%s}" % ACCOUNT),
-        "account_id: expected a UUID of 36 characters",
+        "account_id: expected a UUID of 36 characters in lower case",
+    ),
+    "a UUID in capitals": (
+        changed(b"\x48" + ACCOUNT, b"\x48ABCDEF" + ACCOUNT[6:]),
+        "account_id: expected a UUID of 36 characters in lower case, got b'ABCDEF",
     ),
     "a UUID with an underscore for a digit": (
         changed(b"\x48" + ACCOUNT, b"\x48" + ACCOUNT[:10] + b"_" + ACCOUNT[11:]),
-        "account_id: expected a UUID of 36 characters",
+        "account_id: expected a UUID of 36 characters in lower case",
     ),
 }
 
