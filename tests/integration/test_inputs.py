@@ -372,7 +372,7 @@ def test_a_burst_of_nothing_but_poison_is_all_dead_letters_in_order_and_the_next
 
 def test_a_burst_of_what_postgresql_refuses_is_all_dead_letters_and_the_next_event_counts(view, frames):
     name = "a category that no index holds"
-    burst = [value(f"{name} {number}", INPUTS[name], frames) for number in range(100)]
+    burst = [value(f"{name} {number}", INPUTS[name], frames) for number in range(20)]
     places = view.send([*burst, value("after that burst", Input(), frames)])
     view.wait(places)
     letters = view.rows(
