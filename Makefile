@@ -35,7 +35,7 @@ status: install ## what runs, and what each layer holds
 	@$(BIN)/outlay status
 
 test: install browser ## run every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m tests
 
 browser: # the app's tests drive Chromium
 	@deploy/ensure-browser

@@ -19,8 +19,8 @@ KINDS = ("integration", "app", "chaos")
 
 @pytest.fixture(scope="session", autouse=True)
 def starting(request: pytest.FixtureRequest, tmp_path_factory) -> Iterator[tuple[Path, subprocess.Popen[str]] | None]:
-    """The home of the stack, and the start of its servers, which goes on beside the unit tests; None without need."""
-    if all(_kind(item) == "unit" for item in request.session.items):
+    """The home of the stack, and the start of its servers, which goes on beside unit tests; None without need."""
+    if all(_kind(item) == "unit" or item.get_closest_marker("apart") for item in request.session.items):
         yield None
         return
     given = os.environ.get("OUTLAY_TEST_HOME")

@@ -22,7 +22,7 @@ from outlay.stack.topics import create_topics
 from tests.homes import Home
 from tests.support import until
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.apart, pytest.mark.timeout(300)]
 
 SERVERS = ("postgres", "kafka", "registry")
 LOOPBACK = {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
