@@ -18,7 +18,7 @@ from ingestion.screening import Column, Columns
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
-_TO_2000 = 946_684_800_000_000  # microseconds from 1970 to 2000, where PostgreSQL counts from
+TO_2000 = 946_684_800_000_000  # microseconds from 1970 to 2000, where PostgreSQL counts from
 _DIGIT = np.zeros(256, np.uint8)
 _DIGIT[list(b"0123456789abcdef")] = range(16)
 _DIGITS = np.array([place for place in range(36) if place not in (8, 13, 18, 23)])  # of a UUID's text
@@ -122,13 +122,13 @@ class Content:
         packed = np.empty((len(column.rows), 20), np.uint8)
         packed[:, :4] = (0, 0, 0, 16)
         packed[:, 4:] = (digits[:, ::2] << 4) | digits[:, 1::2]
-        return _cut(packed.tobytes(), 20)
+        return cut(packed.tobytes(), 20)
 
     @staticmethod
     def _instants(column: Column) -> list[bytes]:
         packed = np.empty(len(column.rows), [("length", ">i4"), ("instant", ">i8")])
-        packed["length"], packed["instant"] = 8, column.content - _TO_2000
-        return _cut(packed.tobytes(), 12)
+        packed["length"], packed["instant"] = 8, column.content - TO_2000
+        return cut(packed.tobytes(), 12)
 
     def _gathered(self, starts: np.ndarray, width: int) -> np.ndarray:
         return np.ascontiguousarray(self._columns.buffer[starts[:, None] + np.arange(width)])
@@ -139,7 +139,7 @@ def _packed(text: str) -> bytes:
     return _LENGTH.pack(len(encoded)) + encoded
 
 
-def _cut(packed: bytes, width: int) -> list[bytes]:
+def cut(packed: bytes, width: int) -> list[bytes]:
     return [packed[start : start + width] for start in range(0, len(packed), width)]
 
 

@@ -10,7 +10,7 @@ from confluent_kafka import Message
 
 from ingestion.codec import Codec, Unreadable
 from ingestion.headers import headers_of
-from ingestion.projection.rows import Place, row, rows
+from ingestion.projection.rows import Place, places, row, rows
 from ingestion.screened import Screens
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -79,16 +79,22 @@ class Reader:
             if not written.is_ours:
                 continue
             columns = written.screen.read([values[number] for number in numbers])
-            places = [_place(messages[number], self._topic_ids[topic]) for number in numbers]
-            made = rows(topic, places, columns)
-            for number, place, packed in zip(numbers, places, made, strict=True):
+            made = rows(topic, self._placed(topic, [messages[number] for number in numbers]), columns)
+            for number, packed in zip(numbers, made, strict=True):
                 if packed is not None:
                     message = messages[number]
+                    place = _place(message, self._topic_ids[topic])
                     original = (message.key(), values[number], headers_of(message))
                     records[number] = Record(*place, *original, packed.row, None, packed.recorded_at)
         return [
             self._one(message) if record is None else record for record, message in zip(records, messages, strict=True)
         ]
+
+    def _placed(self, topic: str, messages: Sequence[Message]) -> list[bytes]:
+        partitions = [message.partition() for message in messages]
+        offsets = [message.offset() for message in messages]
+        logged_at = [message.timestamp()[1] * 1_000 for message in messages]
+        return places(topic, self._topic_ids[topic], partitions, offsets, logged_at)
 
 
 def read(message: Message, topic_id: str, codec: Codec) -> Record:

@@ -13,10 +13,11 @@ from itertools import repeat
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import numpy as np
 import orjson
 
 from ingestion import contracts
-from ingestion.columns import Content
+from ingestion.columns import TO_2000, Content, cut
 from ingestion.events import ENTITY_ID, ENVELOPE, NIL, thing
 from ingestion.screening import Columns
 
@@ -42,6 +43,7 @@ _NULL = struct.pack(">i", -1)
 _LENGTH = struct.Struct(">i")
 _INT, _LONG = struct.Struct(">ii"), struct.Struct(">iq")
 _PLACE = struct.Struct(">iiiqiq")
+_PLACED = [("a", ">i4"), ("partition", ">i4"), ("b", ">i4"), ("offset", ">i8"), ("c", ">i4"), ("logged_at", ">i8")]
 _MICROSECOND, _2000 = timedelta(microseconds=1), datetime(2000, 1, 1, tzinfo=UTC)
 _ENVELOPE = frozenset(ENVELOPE)
 
@@ -69,17 +71,37 @@ def row(topic: str, topic_id: str, partition: int, offset: int, logged_at: datet
     return Row(b"".join(fields), event["recorded_at"] if event["source"] in INTERACTIVE else None)
 
 
-def rows(topic: str, places: Sequence[Place], columns: Columns) -> list[Row | None]:
-    """The same for many events of a topic whose columns were read with its current schema; None where not flat."""
+def places(topic: str, topic_id: str, partitions: Any, offsets: Any, logged_at: Any) -> list[bytes]:
+    """The first fields of many rows of a topic.
+
+    Args:
+        partitions, offsets: integers, one a row; a single one stands for all rows.
+        logged_at: the same, in microseconds since 1970.
+    """
+    head = _head(topic, topic_id)
+    packed = np.empty(len(offsets), [("head", f"V{len(head)}"), *_PLACED])
+    packed["head"] = np.void(head)
+    packed["a"], packed["b"], packed["c"] = 4, 8, 8
+    packed["partition"], packed["offset"] = partitions, offsets
+    packed["logged_at"] = np.asarray(logged_at, np.int64) - TO_2000
+    return cut(packed.tobytes(), packed.itemsize)
+
+
+def rows(topic: str, placed: Sequence[bytes], columns: Columns) -> list[Row | None]:
+    """The same for many events of a topic whose columns were read with its current schema; None where not flat.
+
+    Args:
+        placed: of `places`.
+    """
     if not columns.flat.any():
-        return [None] * len(places)
+        return [None] * len(placed)
     content = Content(columns)
     sources = content.plain("source")
     fields = zip(
-        (_head(topic, topic_id) + _placed(partition, offset, at) for _, topic_id, partition, offset, at in places),
+        placed,
         content.packed_ids("workspace_id", _id(NIL)),
         content.packed_ids("event_id", _NULL),
-        map(_symbol, content.plain("entity")) if topic == "user" else repeat(_text(topic), len(places)),
+        map(_symbol, content.plain("entity")) if topic == "user" else repeat(_text(topic), len(placed)),
         content.packed_ids(ENTITY_ID[topic], _NULL),
         (_INT.pack(4, version or 0) for version in content.plain("version")),
         map(_symbol, content.plain("operation")),
