@@ -15,14 +15,11 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import psycopg
-
 from ingestion import events
 from ingestion.acceptance import Seen, Sight, decide
 from ingestion.codec import Codec, Unreadable
 
-REFUSED = "PostgreSQL refused it: "
-_ASK = 1_000  # bytes of a key of the totals; a shorter one surely fits
+_LONGEST_KEY = 2_000  # bytes
 
 
 class Expected(NamedTuple):
@@ -50,11 +47,9 @@ TRANSACTION = (
 class Oracle:
     """Decides on the messages of one partition after the other, each partition's in the order of the log."""
 
-    def __init__(self, codec: Codec, probe: psycopg.Connection):
-        self._codec, self._probe = codec, probe
-        self._fits: dict[tuple[str | None, str], bool] = {}
+    def __init__(self, codec: Codec):
+        self._codec = codec
         self.begin()
-        probe.execute("CREATE TEMP TABLE probe (LIKE live.monthly_totals INCLUDING ALL)")
 
     def begin(self) -> None:
         """Forget what was seen: things of another partition follow."""
@@ -67,49 +62,25 @@ class Oracle:
             event = self._codec.decode(topic, value)
         except Unreadable as error:
             return Expected(None, error.reason)
+        # There is one thing that is readable and that live cannot hold, and nothing that PostgreSQL itself refuses.
+        if topic == "transaction" and (length := key_of_totals(event)) > _LONGEST_KEY:
+            return Expected(
+                None, f"live's totals take a category and a currency of at most 2000 bytes together, got {length}"
+            )
         entity, entity_id = events.thing(topic, event)
         thing = (event["workspace_id"] or events.NIL, entity, entity_id)
         sight = Sight(event["event_id"], thing, event["version"])
-        if topic == "transaction" and self._is_refused(event, sight):
-            return Expected(None, REFUSED, event)
         [decision] = decide([sight], self._seen)
         if decision == "accepted":
             shown = transaction_row(event) if topic == "transaction" else entity_row(event)
             self.current[thing] = hash(shown)
         return Expected(decision, None, event)
 
-    def _is_refused(self, event: Mapping[str, Any], sight: Sight) -> bool:
-        """Whether PostgreSQL cannot hold a readable event.
 
-        There is one rule: a transaction counts in the totals of its month, whose index holds the currency and category
-        of each of its parts; PostgreSQL is asked whether it can, with that key alone. What is void counts nowhere, and
-        what is not accepted changes no total.
-        """
-        parts = event["lines"] or [{"category_id": event["category_id"]}]
-        keys = {(part["category_id"], event["currency"]) for part in parts}
-        long = [key for key in keys if len((key[0] or "").encode()) + len(key[1].encode()) > _ASK]
-        if not long or event["operation"] == "voided" or all(self._fit(*key) for key in long):
-            return False
-        known = self._seen.highest.get(sight.entity_id)
-        alone = Seen(
-            {(sight.entity_id, sight.event_id)} & self._seen.event_ids,
-            {} if known is None else {sight.entity_id: known},
-        )
-        return decide([sight], alone) == ["accepted"]
-
-    def _fit(self, category_id: str | None, currency: str) -> bool:
-        key = (category_id, currency)
-        if key not in self._fits:
-            try:
-                with self._probe.transaction(force_rollback=True):
-                    self._probe.execute(
-                        "INSERT INTO probe VALUES (%s, '2026-01-01', %s, %s, %s, 'expense', 1, 1)",
-                        (events.NIL, events.NIL, category_id or "uncategorised", currency),
-                    )
-                self._fits[key] = True
-            except psycopg.errors.ProgramLimitExceeded:
-                self._fits[key] = False
-        return self._fits[key]
+def key_of_totals(event: Mapping[str, Any]) -> int:
+    """The most bytes of category and currency that the transaction brings into the index of the totals."""
+    parts = event["lines"] or [{"category_id": event["category_id"]}]
+    return max(len((part["category_id"] or "").encode()) for part in parts) + len(event["currency"].encode())
 
 
 def event_row(topic: str, event: Mapping[str, Any]) -> tuple:

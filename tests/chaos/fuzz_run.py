@@ -148,15 +148,16 @@ def fuzzed(chosen: Settings, *, seed: int, count: int, say: Say = lambda _: None
         checking=time.monotonic() - began,
         projector_mb=projector.peak / 1e6,
         checker_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
-        outages=projector.log.read_text().count("a server is away"),
+        outages=projector.outages,
     )
 
 
 class _Projector:
-    """A running projector; `peak` is the most memory that it was seen with, in bytes."""
+    """A running projector. `peak` is the most memory that it was seen with, in bytes; `outages` are told at its end."""
 
     def __init__(self, process: subprocess.Popen, log: Path):
-        self._process, self.log, self.peak = process, log, 0.0
+        self._process, self.log = process, log
+        self.peak, self.outages = 0.0, 0
 
     def look(self) -> None:
         """Raises RuntimeError when it has ended."""
@@ -178,8 +179,7 @@ def _projector(chosen: Settings, dsn: str) -> Iterator[_Projector]:
         finally:
             process.kill()
             process.wait()
-            projector.log = Path(tempfile.gettempdir()) / f"fuzz-projector-{process.pid}.log"
-            log.replace(projector.log)
+            projector.outages = log.read_text().count("a server is away")
 
 
 def _send(

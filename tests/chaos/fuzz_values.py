@@ -17,10 +17,8 @@ _MICROS = (_DAYS[0] * 86_400_000_000, (_DAYS[1] + 1) * 86_400_000_000 - 1)
 _LARGEST = 10**18 - 1  # of a decimal(18,4), unscaled
 _UUID = "0192f0c8-7a1b-7c3d-8e4f-a0b1c2d3e4f5"
 
-INDEXED = 8_000
-"""Bytes of a text that no index of PostgreSQL holds, for it does not get smaller by compression."""
-INCOMPRESSIBLE = bytes(_CHANCE.choices(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-", k=INDEXED))
-TOO_LONG_FOR_AN_INDEX = "too long for an index"
+INCOMPRESSIBLE = bytes(_CHANCE.choices(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-", k=8_000))
+"""A text that no index of PostgreSQL holds, for it does not get smaller by compression."""
 
 Variants = dict[str, bytes]
 Type = Any
@@ -97,7 +95,9 @@ _TEXTS = {
     "an unknown currency": b"XQZ",
     "300 characters": "ß".encode() * 300,
     "20,000 characters": b"x" * 20_000,
-    TOO_LONG_FOR_AN_INDEX: INCOMPRESSIBLE,
+    "2,001 characters": b"y" * 2_001,
+    "1,997 characters": b"z" * 1_997,
+    "too long for an index": INCOMPRESSIBLE,
 }
 _UUIDS = {
     "nil": b"00000000-0000-0000-0000-000000000000",
