@@ -24,7 +24,7 @@ from ingestion.projection.metrics import Lag, Metrics
 from ingestion.projection.records import Reader, Record
 from ingestion.projection.view import View
 
-_AWAY = (psycopg.OperationalError, KafkaException, RegistryUnavailable, TopicMissing)
+_AWAY = (psycopg.OperationalError, pg.TransactionTimeout, KafkaException, RegistryUnavailable, TopicMissing)
 _LONGEST_WAIT = 5  # seconds
 _ASK_AGAIN = 2  # seconds of nothing to write after which PostgreSQL is asked whether it is still there
 _LOOK_AGAIN = 30  # seconds between looks at whether the topics are still the same

@@ -1,4 +1,4 @@
-"""A projector that ends itself with SIGKILL at a named point, the first time it comes there with something to write.
+"""A projector that gets a signal from itself at a named point, the first time it comes there with something to write.
 
 python -m tests.chaos.kill_points POINT BOOTSTRAP REGISTRY_URL DSN
 """
@@ -6,6 +6,7 @@ python -m tests.chaos.kill_points POINT BOOTSTRAP REGISTRY_URL DSN
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -22,42 +23,63 @@ POINTS = ("read", *STATEMENTS, "commit", "committed")
 projector did not learn it."""
 
 
-class Armed(dict):
-    """The statements of the merge; asking for one of them is the end."""
+class Once:
+    """Sends this process the signal the first time it is called: SIGKILL ends it, SIGSTOP stops it until SIGCONT."""
 
-    def __init__(self, statements: dict[str, str], point: str):
+    def __init__(self, signum: int):
+        self.signum = signum
+        self._called = False
+
+    def __call__(self) -> None:
+        if not self._called:
+            self._called = True
+            os.kill(os.getpid(), self.signum)
+
+
+class Armed(dict):
+    """The statements of the merge; asking for one of them is the point."""
+
+    def __init__(self, statements: dict[str, str], point: str, reached: Once):
         super().__init__(statements)
-        self._point = point
+        self._point, self._reached = point, reached
 
     def __getitem__(self, name: str) -> str:
         if name == self._point:
-            die()
-        return super().__getitem__(name)
+            self._reached()
+        statement = super().__getitem__(name)
+        return _impatient(statement) if name == "session" and self._reached.signum == signal.SIGSTOP else statement
 
 
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+def _impatient(session: str) -> str:
+    """A test waits for 3 s instead of half a minute until PostgreSQL ends the transaction of one that stands still."""
+    changed, count = re.subn(r"SET transaction_timeout = '\d+s'", "SET transaction_timeout = '3s'", session)
+    assert count == 1, "the projector's session sets no transaction_timeout"
+    return changed
 
 
-def arm(point: str) -> None:
+def arm(point: str, signum: int = signal.SIGKILL) -> None:
+    """Let this process's projector get the signal at `point`."""
+    reached = Once(signum)
     if point in STATEMENTS:
         made = view.statements
-        view.statements = lambda schema: Armed(made(schema), point)
+        view.statements = lambda schema: Armed(made(schema), point, reached)
     elif point == "read":
-        Log.next = then_die(Log.next, when=lambda batch: isinstance(batch, Batch) and bool(batch.messages))
+        Log.next = then(Log.next, reached, when=lambda batch: isinstance(batch, Batch) and bool(batch.messages))
     elif point == "commit":
-        View._merge = then_die(View._merge)
+        View._merge = then(View._merge, reached)
     elif point == "committed":
-        View._commit = then_die(View._commit, when=bool)
+        View._commit = then(View._commit, reached, when=bool)
     else:
         raise SystemExit(f"expected a point of {', '.join(POINTS)}; got {point!r}")
 
 
-def then_die(step: Callable, when: Callable[[object], bool] = lambda _: True) -> Callable:
-    def armed(*args: object) -> object:
-        done = step(*args)
+def then(step: Callable, reached: Callable[[], None], when: Callable[[object], bool] = lambda _: True) -> Callable:
+    """The step, and then the point."""
+
+    def armed(*args: object, **named: object) -> object:
+        done = step(*args, **named)
         if when(done):
-            die()
+            reached()
         return done
 
     return armed
