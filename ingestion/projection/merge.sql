@@ -10,8 +10,6 @@ SET enable_mergejoin = off;
 SET jit = off;
 SET work_mem = '64MB';
 SET TimeZone = 'UTC';
--- A projector that stands still inside a batch holds rows of live.offsets: the next one must not wait for ever.
-SET transaction_timeout = '30s';
 CREATE TEMP TABLE incoming (
     topic text, topic_id text, partition int, "offset" bigint, logged_at timestamptz, workspace_id uuid, event_id uuid,
     entity text, entity_id uuid, version int, operation text, actor_id uuid, source text, external_id text,

@@ -20,6 +20,9 @@ from ingestion.projection.rows import END, SIGNATURE
 # The database's way of saying that a row is at fault, not the moment.
 _REFUSED = (psycopg.DataError, psycopg.IntegrityError, pg.ProgramLimitExceeded)
 
+# Seconds. A projector that stands still inside a batch holds rows of live.offsets; the next one must not wait for ever.
+_LONGEST_BATCH = 30
+
 
 class View:
     """The live view, written by one session. `positions` is where it stands: the next offset of each partition."""
@@ -40,6 +43,7 @@ class View:
             TopicReplaced, PartitionsAdded: live was built from another log than the one that Kafka has now.
         """
         with psycopg.connect(dsn, autocommit=True, application_name="outlay-live") as connection:
+            connection.execute(f"SET transaction_timeout = '{_LONGEST_BATCH}s'")
             yield cls(connection, topics)
 
     def ask(self) -> None:
