@@ -41,6 +41,13 @@ class Content:
         """The field as JSON has it: decimals, ids, days and instants as text. None where no value has the field."""
         return self._filled(name, self._plain)
 
+    def numbers(self, name: str) -> np.ndarray:
+        """Integers, days (since 1970) or instants (microseconds since 1970) as read; 0 where none is."""
+        found = np.zeros(self._count, np.int64)
+        for column in self._columns.fields.get(name, ()):
+            found[column.rows] = column.content
+        return found
+
     def packed_ids(self, name: str, missing: bytes) -> list[bytes]:
         """A UUID each, as PostgreSQL's binary COPY has it, length first; `missing` where there is none."""
         return self._filled(name, self._ids, missing) or [missing] * self._count

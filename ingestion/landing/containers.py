@@ -70,6 +70,12 @@ def day_of(timestamp: int) -> date:
     return _EPOCH + timedelta(days=timestamp // _DAY)
 
 
+def place_prefix(topic: str, partition: int) -> bytes:
+    """What every row of the partition begins with."""
+    name = topic.encode()
+    return _long(len(name)) + name + _long(partition)
+
+
 class Envelopes:
     """Encodes what bronze keeps beside the values of one partition: the fields of `ENVELOPE`, in Avro.
 
@@ -77,8 +83,7 @@ class Envelopes:
     """
 
     def __init__(self, topic: str, partition: int):
-        name = topic.encode()
-        self._place = _long(len(name)) + name + _long(partition)
+        self._place = place_prefix(topic, partition)
         self._keys: dict[bytes | None, bytes] = {}
         self._timestamp, self._time = 0, _long(0)
         self._schemas: dict[int | None, bytes] = {None: b"\0"}

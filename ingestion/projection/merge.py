@@ -10,7 +10,13 @@ _PARTS = re.split(r"^-- name: (\w+)\n", Path(__file__).with_suffix(".sql").read_
 
 
 @cache
-def statements(schema: str = "live") -> dict[str, str]:
-    """Name to statement, for the tables of `schema`: ``live``, or one that is to take its place."""
+def statements(schema: str = "live", known: str | None = None) -> dict[str, str]:
+    """Name to statement.
+
+    Args:
+        schema: of the tables, ``live`` or one that is to take its place.
+        known: a query to decide by instead of the one named so.
+    """
     texts = (part.strip().replace(" live.", f" {schema}.") for part in _PARTS[2::2])
-    return dict(zip(_PARTS[1::2], texts, strict=True))
+    named = dict(zip(_PARTS[1::2], texts, strict=True))
+    return named | {"decide": named["decide"].replace("{known}", known or named["known"])}

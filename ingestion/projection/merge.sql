@@ -37,29 +37,31 @@ WHERE topic = %(topic)s AND topic_id = %(topic_id)s AND partition = %(partition)
 -- name: copy
 COPY incoming FROM STDIN (FORMAT BINARY)
 
+-- name: known
+-- What has come, and what live holds of it: its highest version, and whether the event was seen before.
+SELECT i.ctid AS row, i.topic, i.topic_id, i.partition, i."offset", i.workspace_id, i.event_id, i.entity,
+       i.entity_id, i.version, current.version AS highest_in_live, sight.found
+FROM incoming AS i
+LEFT JOIN LATERAL (
+    SELECT t.version FROM live.transactions AS t
+    WHERE i.entity = 'transaction' AND t.workspace_id = i.workspace_id AND t.transaction_id = i.entity_id
+    UNION ALL
+    SELECT e.version FROM live.entities AS e
+    WHERE i.entity <> 'transaction' AND e.workspace_id = i.workspace_id AND e.entity = i.entity
+      AND e.entity_id = i.entity_id
+) AS current ON true
+LEFT JOIN LATERAL (
+    SELECT true AS found FROM live.events AS e
+    WHERE current.version IS NOT NULL AND e.workspace_id = i.workspace_id AND e.event_id = i.event_id
+      AND e.entity_id = i.entity_id AND e.entity = i.entity AND e.decision <> 'duplicate'
+    LIMIT 1
+) AS sight ON true
+
 -- name: decide
 -- The acceptance rule as two windows: the first sight of each event_id, and the highest version before it. The first
 -- event of a thing is always accepted, so where live holds nothing of it, live has seen none of its events.
 INSERT INTO decided
-WITH known AS (
-    SELECT i.ctid AS row, i.topic, i.topic_id, i.partition, i."offset", i.workspace_id, i.event_id, i.entity,
-           i.entity_id, i.version, current.version AS highest_in_live, sight.found
-    FROM incoming AS i
-    LEFT JOIN LATERAL (
-        SELECT t.version FROM live.transactions AS t
-        WHERE i.entity = 'transaction' AND t.workspace_id = i.workspace_id AND t.transaction_id = i.entity_id
-        UNION ALL
-        SELECT e.version FROM live.entities AS e
-        WHERE i.entity <> 'transaction' AND e.workspace_id = i.workspace_id AND e.entity = i.entity
-          AND e.entity_id = i.entity_id
-    ) AS current ON true
-    LEFT JOIN LATERAL (
-        SELECT true AS found FROM live.events AS e
-        WHERE current.version IS NOT NULL AND e.workspace_id = i.workspace_id AND e.event_id = i.event_id
-          AND e.entity_id = i.entity_id AND e.entity = i.entity AND e.decision <> 'duplicate'
-        LIMIT 1
-    ) AS sight ON true
-), sighted AS (
+WITH known AS ({known}), sighted AS (
     SELECT known.*, found IS TRUE OR row_number() OVER (
         PARTITION BY entity_id, workspace_id, entity, event_id ORDER BY topic_id, partition, "offset"
     ) > 1 AS duplicate
@@ -149,6 +151,11 @@ ORDER BY workspace_id, month, account_id, category_id, currency, kind
 ON CONFLICT (workspace_id, month, account_id, category_id, currency, kind) DO UPDATE SET
     lines = t.lines + excluded.lines, amount = t.amount + excluded.amount
 
+-- name: remove_entities
+DELETE FROM live.entities AS e USING decided AS d
+WHERE d.latest AND d.existed AND d.entity <> 'transaction'
+  AND e.workspace_id = d.workspace_id AND e.entity = d.entity AND e.entity_id = d.entity_id
+
 -- name: entities
 INSERT INTO live.entities (workspace_id, entity, entity_id, version, operation, state, event_id, actor_id, recorded_at,
                            topic_id, partition, "offset")
@@ -156,10 +163,6 @@ SELECT i.workspace_id, i.entity, i.entity_id, i.version, i.operation, i.state, i
        i.topic_id, i.partition, i."offset"
 FROM (SELECT row FROM decided WHERE latest AND entity <> 'transaction' ORDER BY workspace_id, entity, entity_id) AS d
 INNER JOIN incoming AS i ON i.ctid = d.row
-ON CONFLICT (workspace_id, entity, entity_id) DO UPDATE SET
-    version = excluded.version, operation = excluded.operation, state = excluded.state, event_id = excluded.event_id,
-    actor_id = excluded.actor_id, recorded_at = excluded.recorded_at, topic_id = excluded.topic_id,
-    partition = excluded.partition, "offset" = excluded."offset"
 
 -- name: notify
 -- Tells those who listen, and gives back what was decided.

@@ -17,8 +17,8 @@ from ingestion.projection.merge import statements
 from ingestion.projection.records import Record
 from ingestion.projection.rows import END, SIGNATURE
 
-# The database's way of saying that a row is at fault, not the moment.
-_REFUSED = (psycopg.DataError, psycopg.IntegrityError, pg.ProgramLimitExceeded)
+REFUSED = (psycopg.DataError, psycopg.IntegrityError, pg.ProgramLimitExceeded)
+"""The database's way of saying that a row is at fault, not the moment."""
 
 # Seconds. A projector that stands still inside a batch holds rows of live.offsets; the next one must not wait for ever.
 _LONGEST_BATCH = 30
@@ -66,7 +66,7 @@ class View:
         """
         try:
             return self._commit(records, positions)
-        except _REFUSED as error:
+        except REFUSED as error:
             if getattr(error.diag, "constraint_name", None) == "events_pkey":
                 raise OffsetsRewound(
                     f"live.offsets was changed by hand ({error.diag.message_detail}): set it back, or rebuild live"
@@ -101,7 +101,7 @@ class View:
                 decided = self._merge(cursor, rows, {record.topic for record in records if record.row is not None})
             letters = [record for record in records if record.row is None]
             if letters:
-                cursor.executemany(self._sql["dead_letter"], [_letter(record) for record in letters])
+                cursor.executemany(self._sql["dead_letter"], [letter_row(record) for record in letters])
         self.positions |= positions
         return decided
 
@@ -112,7 +112,7 @@ class View:
         if "transaction" in topics:
             steps += ["take_away", "remove", "transactions", "lines", "add", "totals"]
         if topics != {"transaction"}:
-            steps += ["entities"]
+            steps += ["remove_entities", "entities"]
         with self._connection.pipeline():  # one wait for all: each costs a wake-up of this thread
             for step in steps:
                 self._connection.execute(self._sql[step])
@@ -159,7 +159,8 @@ class View:
             )
 
 
-def _letter(record: Record) -> tuple:
+def letter_row(record: Record) -> tuple:
+    """The parameters of the statement `dead_letter`."""
     headers = [
         [name.replace("\0", "\\0"), None if value is None else b64encode(value).decode()]
         for name, value in record.headers

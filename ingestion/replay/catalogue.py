@@ -47,12 +47,22 @@ def views(connection: psycopg.Connection, schema: str) -> list[Any]:
     return _rows(connection, "views", schema=schema)
 
 
-def statements(connection: psycopg.Connection, schema: str, twin: str) -> list[str]:
-    """The statements that make the tables of `schema`, empty, in `twin`."""
+class Making(NamedTuple):
+    """The statements that make the tables of a schema again: the tables themselves, and what is laid on them."""
+
+    tables: list[str]
+    rest: list[str]
+
+
+def making(connection: psycopg.Connection, schema: str, twin: str) -> Making:
+    """The statements that make the tables of `schema`, empty, in `twin`. Names are qualified."""
     names = [*tables(connection, schema), *(view.relname for view in views(connection, schema))]
     made = _rows(connection, "make", schema=schema, twin=twin)
-    # The first step names both schemas on purpose; what comes later speaks of the twin alone.
-    return [row.statement if row.step == 1 else retargeted(row.statement, names, schema, twin) for row in made]
+    return Making(
+        # The first step names both schemas on purpose; what comes later speaks of the twin alone.
+        [row.statement for row in made if row.step == 1],
+        [retargeted(row.statement, names, schema, twin) for row in made if row.step > 1],
+    )
 
 
 def describe(connection: psycopg.Connection, schema: str) -> Description:

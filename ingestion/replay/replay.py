@@ -14,7 +14,7 @@ from psycopg import IsolationLevel
 
 from ingestion.codec import Codec
 from ingestion.landing.log import Log
-from ingestion.replay import catalogue, checksums, letters, standing, swap, twin
+from ingestion.replay import bulk, catalogue, checksums, letters, standing, swap, twin
 from ingestion.replay.checksums import Table
 from ingestion.replay.errors import ReplayError
 from ingestion.replay.loader import Loader
@@ -108,17 +108,30 @@ def replay(
         twin.create(control)
         log = open_.enter_context(Log(bootstrap))
         writing = open_.enter_context(_session(dsn))
-        source = Source(writing, lake, log, Codec(registry_url), topics)
         target = standing.positions(control)
         total = sum(target.values())
-        loader = Loader(writing, topics, source, lambda done: on_progress("reading", done, max(total, done)))
         began = time.monotonic()
+        bulk_read = bulk.load(
+            target,
+            topics=topics,
+            dsn=dsn,
+            lake=lake,
+            bootstrap=bootstrap,
+            registry_url=registry_url,
+            on_progress=lambda done: on_progress("reading", done, max(total, done)),
+        )
+        on_progress("building indexes", 0, 0)
+        bulk.sum_up(control)
+        twin.complete(control)
+        source = Source(writing, lake, log, Codec(registry_url), topics)
+        loader = Loader(writing, topics, source, lambda done: on_progress("reading", done, max(total, done)))
         loader.load(target)
         on_progress("catching up", 0, 0)
         _tidy(control)
         deadline = time.monotonic() + _PATIENCE
         _catch_up(control, loader, deadline)
         seconds, read = time.monotonic() - began, source.read
+        read += bulk_read
         on_progress("comparing", 0, 0)
         tables = _compare(dsn, control, loader)
         swapped, old = False, None

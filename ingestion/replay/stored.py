@@ -13,6 +13,7 @@ import fastavro
 from fastavro import parse_schema, schemaless_reader
 
 from ingestion.landing import reading
+from ingestion.landing.blocks import Blocks
 from ingestion.landing.containers import ENVELOPE, unreadable_schema
 from ingestion.landing.manifest import BronzeFile
 from ingestion.replay.errors import ReplayError
@@ -92,31 +93,24 @@ def merged(lake: str, files: Sequence[BronzeFile], start: int, end: int) -> Iter
 
 def messages(lake: str, file: BronzeFile) -> Iterator[Stored]:
     """The messages of one file. Raises what `ingestion.landing.reading.content` raises."""
-    reader = fastavro.block_reader(io.BytesIO(reading.content(lake, file)))
     if file.kind == "events":
-        yield from _events(reader, file)
+        for block in Blocks().read(lake, file):
+            yield from map(stored_row, block.rows)
     else:
-        yield from _unreadable(reader)
+        yield from _unreadable(fastavro.block_reader(io.BytesIO(reading.content(lake, file))))
+
+
+def stored_row(row: bytes) -> Stored:
+    """The message of a row of a file of events: its value is copied out as its writer encoded it."""
+    stream = io.BytesIO(row)
+    envelope = schemaless_reader(stream, _ENVELOPE, None)
+    return Stored(envelope, _FRAME.pack(0, envelope["_schema_id"]) + row[stream.tell() :])
 
 
 def _push(opened: list[tuple], rest: Iterator[Stored], file: BronzeFile) -> None:
     message = next(rest, None)
     if message is not None:
         heapq.heappush(opened, (message.offset(), file.path, message, rest, file))
-
-
-def _events(reader: fastavro.block_reader, file: BronzeFile) -> Iterator[Stored]:
-    """A row's value is copied out as its writer encoded it: the Avro of a row is that of its fields, one by one."""
-    written = parse_schema(reader.writer_schema["fields"][-1]["type"])
-    nothing = parse_schema({"type": "record", "name": written["name"], "fields": []})
-    for block in reader:
-        rows = block.bytes_
-        content = rows.getvalue()
-        for _ in range(block.num_records):
-            envelope = schemaless_reader(rows, _ENVELOPE, None)
-            began = rows.tell()
-            schemaless_reader(rows, written, nothing)  # to its end
-            yield Stored(envelope, _FRAME.pack(0, envelope["_schema_id"]) + content[began : rows.tell()])
 
 
 def _unreadable(reader: fastavro.block_reader) -> Iterator[Stored]:

@@ -13,17 +13,32 @@ LIVE, TWIN = "live", "replay"
 
 
 def create(connection: psycopg.Connection) -> None:
-    """Make the twin, in one transaction, from what the catalogue says of `live`.
-
-    Raises:
-        ReplayError: it did not become the same; the message names what differs.
-    """
+    """Make the twin's tables and views from what the catalogue says of `live`, without indexes, policies and rights."""
     with connection.transaction():
         connection.execute(f"CREATE SCHEMA {TWIN}")
         with catalogue.qualified(connection):
-            for statement in catalogue.statements(connection, LIVE, TWIN):
+            for statement in catalogue.making(connection, LIVE, TWIN).tables:
                 connection.execute(statement)
             _create_views(connection)
+
+
+def complete(connection: psycopg.Connection) -> None:
+    """Lay on the twin's tables all that those of `live` have.
+
+    Raises:
+        ReplayError: it did not become the same, and the message names what differs; or a place of the log is in it
+            twice.
+    """
+    with connection.transaction():
+        connection.execute("SET LOCAL maintenance_work_mem = '512MB'")
+        with catalogue.qualified(connection):
+            for statement in catalogue.making(connection, LIVE, TWIN).rest:
+                try:
+                    connection.execute(statement)
+                except pg.UniqueViolation as error:
+                    raise ReplayError(
+                        f"bronze holds a place of the log twice ({error.diag.message_detail}): `outlay bronze audit`"
+                    ) from error
         check(connection)
 
 

@@ -145,7 +145,7 @@ def test_offsets_that_neither_bronze_nor_kafka_holds_are_named():
         raise OffsetsGone("the log begins at 40")
 
     source = Source(
-        EmptyManifest(), "/nowhere", SimpleNamespace(messages=gone), Codec("http://nowhere"), {"user": Topic("id", 1)}
+        EmptyManifest(), "/nowhere", SimpleNamespace(batches=gone), Codec("http://nowhere"), {"user": Topic("id", 1)}
     )
     with pytest.raises(ReplayError, match=r"user partition 0: 40 offsets, 0 to 39 stand in no bronze file, and Kafka"):
         list(source.records(Partition("user", 0), 0, 40))
