@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from confluent_kafka import Message
 
 from ingestion.codec import Codec, Unreadable
 from ingestion.headers import headers_of
-from ingestion.projection.rows import Place, places, row, rows
+from ingestion.projection.rows import Place, beyond_the_index, places, row, rows
 from ingestion.screened import Screens
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MANY = 64  # messages from which on reading them together costs less
-_LONGEST_KEY = 2_000  # bytes of a category and a currency: the index of the totals surely holds so many
 
 
 class Record(NamedTuple):
@@ -82,7 +81,7 @@ class Reader:
             columns = written.screen.read([values[number] for number in numbers])
             made = rows(topic, self._placed(topic, [messages[number] for number in numbers]), columns)
             for number, packed in zip(numbers, made, strict=True):
-                if packed is not None and (topic != "transaction" or len(values[number]) <= _LONGEST_KEY):
+                if packed is not None:
                     message = messages[number]
                     place = _place(message, self._topic_ids[topic])
                     original = (message.key(), values[number], headers_of(message))
@@ -111,25 +110,11 @@ def read(message: Message, topic_id: str, codec: Codec) -> Record:
         event = codec.decode(topic, value)
     except Unreadable as error:
         return Record(*place, *original, None, error.reason)
-    if topic == "transaction" and len(value) > _LONGEST_KEY:
-        reason = _beyond_the_index(event)
-        if reason is not None:
-            return Record(*place, *original, None, reason)
+    beyond = beyond_the_index(topic, event)
+    if beyond is not None:
+        return Record(*place, *original, None, beyond)
     packed = row(*place, event)
     return Record(*place, *original, packed.row, None, packed.recorded_at)
-
-
-def _beyond_the_index(event: Mapping[str, Any]) -> str | None:
-    """Why the totals of its month cannot hold the transaction.
-
-    Told here and for every event, for PostgreSQL refuses only what changes the totals: that depends on what else is in
-    the batch, and the same log must give the same decisions wherever it is cut.
-    """
-    longest = max(len((part["category_id"] or "").encode()) for part in event["lines"] or (event,))
-    length = longest + len(event["currency"].encode())
-    if length <= _LONGEST_KEY:
-        return None
-    return f"live's totals take a category and a currency of at most {_LONGEST_KEY} bytes together, got {length}"
 
 
 def _place(message: Message, topic_id: str) -> Place:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -26,6 +27,9 @@ SIGNATURE, END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
 
 Place = tuple[str, str, int, int, datetime]
 """Of a message: topic, topic id, partition, offset and the broker's time."""
+
+LONGEST_KEY = 2_000
+"""Bytes of a category and a currency: the index of the totals surely holds so many."""
 
 INTERACTIVE = frozenset({"app", "api"})
 """Sources of events that somebody waits for."""
@@ -88,7 +92,9 @@ def places(topic: str, topic_id: str, partitions: Any, offsets: Any, logged_at: 
 
 
 def rows(topic: str, placed: Sequence[bytes], columns: Columns) -> list[Row | None]:
-    """The same for many events of a topic whose columns were read with its current schema; None where not flat.
+    """The same for many events of a topic whose columns were read with its current schema.
+
+    None where an event is not flat, and where it is so long that its key may be, which `beyond_the_index` has to tell.
 
     Args:
         placed: of `places`.
@@ -116,10 +122,28 @@ def rows(topic: str, placed: Sequence[bytes], columns: Columns) -> list[Row | No
     )
     awaited = not INTERACTIVE.isdisjoint(sources)
     recorded = content.plain("recorded_at") if awaited else sources
+    longest = LONGEST_KEY if topic == "transaction" else sys.maxsize
     return [
-        Row(b"".join(each), datetime.fromisoformat(at) if source in INTERACTIVE else None) if is_flat else None
+        Row(b"".join(each), datetime.fromisoformat(at) if source in INTERACTIVE else None)
+        if is_flat and len(each[-1]) <= longest
+        else None
         for each, is_flat, source, at in zip(fields, columns.flat.tolist(), sources, recorded, strict=True)
     ]
+
+
+def beyond_the_index(topic: str, event: Mapping[str, Any]) -> str | None:
+    """Why live's totals cannot hold the event; None where they can.
+
+    Told from each event alone, for PostgreSQL refuses only what changes the totals: that depends on what else is in the
+    batch, and the same log must give the same decisions wherever it is cut.
+    """
+    if topic != "transaction":
+        return None
+    longest = max(len((part["category_id"] or "").encode()) for part in event["lines"] or (event,))
+    length = longest + len(event["currency"].encode())
+    if length <= LONGEST_KEY:
+        return None
+    return f"live's totals take a category and a currency of at most {LONGEST_KEY} bytes together, got {length}"
 
 
 def _states(topic: str, content: Content) -> Iterator[bytes]:
