@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down status test lint lock screenshots browser
+.PHONY: help install demo up down status test chaos lint lock screenshots browser
 
 help: ## list the verbs
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ status: install ## what runs, and what each layer holds
 
 test: install browser ## run every test
 	@$(BIN)/python -m tests
+
+chaos: install ## 300 random faults in one run, then 1,000 over recorded seeds
+	@$(BIN)/python -m tests.chaos.run --faults 300
+	@$(BIN)/python -m tests.chaos.run --faults 1000 --recorded
 
 browser: # the app's tests drive Chromium
 	@deploy/ensure-browser

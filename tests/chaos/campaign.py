@@ -33,18 +33,20 @@ def campaign(
     among: Sequence[Fault] | None = None,
     every: int = 100,
     tell: Told = lambda *_: None,
+    done: Done | None = None,
 ) -> Done:
     """Let so many faults strike, one after the other, while traffic flows; compare after each `every`, and at the end.
 
     Args:
         among: the faults to choose from; left out, all that strike no server that others may use too.
+        done: is filled in, so that a caller has it even of a run that stopped.
         tell: is told of each fault: its number, itself, what showed that it was reached, and its seconds.
 
     Raises:
         NotReached: a fault did not happen as its name says.
         AssertionError: the world did not recover in time.
     """
-    done = Done()
+    done = Done() if done is None else done
     among = among or able(shared=False, mounts=world.mounted)
     for number in range(1, faults + 1):
         chosen = choose(world.random, among)

@@ -247,7 +247,7 @@ class Traffic:
             "source": rng.choice(("app", "simulator", "feed")),
             "description": rng.choice((None, "Käse ☕", "a 'quoted' \\ one", f"{rng.random()}")),
             "note": rng.choice((None, "\t\n", "x" * rng.randrange(300))),
-            "tags": rng.choice(((), ("a",), ("b, c", "{d}", ""))),
+            "tags": rng.choice(((), ("a",), ("b, c", "{d}"))),
             "category_confidence": rng.choice((None, 0.1, rng.random())),
             "occurred_at_local": rng.choice((None, _LOCAL + timedelta(microseconds=rng.randrange(10**12)))),
             "external_id": rng.choice((None, f"{rng.getrandbits(40)}")),

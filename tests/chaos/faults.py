@@ -21,6 +21,7 @@ import psutil
 import psycopg
 from confluent_kafka import KafkaException, Producer
 
+from ingestion.producer import KAFKA_LOG
 from outlay.stack.supervisor import Supervisor
 from tests.chaos import kill_points, landing_points
 from tests.chaos.children import Armed, Child
@@ -264,7 +265,7 @@ def aborted(world: World) -> str:
 
 def _transactional(world: World, name: str) -> Producer:
     given = {"bootstrap.servers": world.stack.bootstrap, "transactional.id": name, "partitioner": "murmur2_random"}
-    producer = Producer(given)
+    producer = Producer(given, logger=KAFKA_LOG)
     for attempt in range(5):
         try:
             producer.init_transactions(_HANG)

@@ -19,6 +19,7 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 from ingestion.codec import Codec
 from ingestion.contracts import TOPICS
 from ingestion.headers import headers_of
+from ingestion.landing.errors import LogUnavailable
 from ingestion.landing.log import Log
 from outlay.settings import Role, Settings
 from tests.chaos import children
@@ -158,6 +159,12 @@ class World:
 
     def ends(self) -> dict[tuple[str, int], int]:
         """Where each partition ends for those who read what is committed."""
+        for _ in range(5):
+            try:
+                return self._kafka.ends(self._topics)
+            except LogUnavailable:  # what it knew of a broker that was killed is out of date
+                self._kafka = Log(self.stack.bootstrap)
+                time.sleep(1)
         return self._kafka.ends(self._topics)
 
     def close(self) -> None:
