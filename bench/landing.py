@@ -20,17 +20,13 @@ from typing import NamedTuple
 
 from confluent_kafka import Consumer, TopicPartition
 
-from bench.live import purchase
-from ingestion import events
-from ingestion.codec import Codec
+from bench import purchases
 from ingestion.landing import land, manifest
 from ingestion.landing.log import Log
-from ingestion.producer import EventProducer
 from outlay.db import session
 from outlay.settings import settings
 
-TOPIC = "transaction"
-WORKSPACES = 40
+TOPIC = purchases.TOPIC
 
 
 class Cost(NamedTuple):
@@ -54,8 +50,8 @@ def main() -> None:
     _land()
     starts = _stands()
     began = time.perf_counter()
-    _produce(count)
-    print(f"{count:,} events of {WORKSPACES} workspaces written in {time.perf_counter() - began:.1f} s")
+    purchases.write(count)
+    print(f"{count:,} events written in {time.perf_counter() - began:.1f} s")
     limit = _apart(_copy, starts, _ends())
     print(f"limit    {limit}")
     landing = _apart(_land)
@@ -104,15 +100,6 @@ def _copy(starts: dict[int, int], ends: dict[int, int]) -> int:
         os.fsync(file.fileno())
     consumer.close()
     return copied
-
-
-def _produce(count: int) -> None:
-    here = settings()
-    with EventProducer(here.bootstrap, Codec(here.registry), client_id="bench") as producer:
-        households = [(events.new_id(), events.new_id()) for _ in range(WORKSPACES)]
-        for number in range(count):
-            workspace, account = households[number % WORKSPACES]
-            producer.send(TOPIC, purchase(workspace, account, number))
 
 
 def _stands() -> dict[int, int]:

@@ -10,52 +10,22 @@ import argparse
 import subprocess
 import sys
 import time
-from datetime import date, timedelta
-from decimal import Decimal
-from uuid import UUID
 
 import psutil
 
-from ingestion import events
-from ingestion.codec import Codec
-from ingestion.producer import EventProducer
+from bench import purchases
 from outlay.db import session
-from outlay.settings import settings
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=300_000)
     count = parser.parse_args().events
-    chosen = settings()
     began = time.perf_counter()
-    with EventProducer(chosen.bootstrap, Codec(chosen.registry), client_id="bench") as producer:
-        workspace, account = events.new_id(), events.new_id()
-        for number in range(count):
-            producer.send("transaction", purchase(workspace, account, number))
+    purchases.write(count)
     print(f"backlog of {count} events written in {time.perf_counter() - began:.1f} s")
     with session("projector", autocommit=True) as connection:
         measure(connection, count)
-
-
-def purchase(workspace: UUID, account: UUID, number: int) -> dict:
-    return events.transaction(
-        workspace_id=workspace,
-        transaction_id=events.derived_id(workspace, number),
-        event_id=events.derived_id(workspace, "recorded", number),
-        account_id=account,
-        kind="expense",
-        occurred_on=date(2026, 1, 1) + timedelta(days=number % 365),
-        amount=Decimal(100 + number % 9_900) / 100,
-        currency="CAD",
-        source="import",
-        merchant="Corner Bakery",
-        description=f"CORNER BAKERY #{number % 500:03} TORONTO ON",
-        category_id="food.groceries",
-        category_source="rule",
-        category_confidence=0.9,
-        decided_by="bench",
-    )
 
 
 def measure(connection, count: int) -> None:

@@ -125,11 +125,11 @@ def _fill(cursor: psycopg.Cursor, sql: Mapping[str, str], source: Source, task: 
         if rows:
             with cursor.copy(sql["copy"]) as copy:
                 copy.write(b"".join([SIGNATURE, *rows, END]))
-    cursor.execute("ANALYZE incoming")
+    cursor.execute("ANALYZE incoming (entity)")
     for step in _STEPS:
         cursor.execute(sql[step])
         if step == "decide":
-            cursor.execute("ANALYZE decided")
+            cursor.execute("ANALYZE decided (entity, latest)")
     cursor.execute(_SQL["move"], (task.end, *task.place))
 
 

@@ -565,6 +565,25 @@ def test_a_table_that_was_changed_by_hand_keeps_its_change(world):
     world.do("COMMENT ON TABLE live.transactions IS NULL")
 
 
+def test_what_the_database_refuses_is_a_letter_again_and_its_partition_is_as_whole_as_the_others(world):
+    nobody = str(uuid4())
+    world.do(f"ALTER TABLE live.transactions ADD CONSTRAINT known CHECK (merchant <> '{nobody}')")
+    try:
+        world.send(purchase(3001), purchase(3002, merchant=nobody), purchase(3003))
+        world.sent += 3
+        world.settled(HOME, world.sent)
+        refused = "SELECT count(*) FROM live.dead_letters WHERE reason LIKE 'PostgreSQL refused it%%'"
+        assert world.rows(refused) == [(1,)]
+        before = world.contents()
+        done = world.replay()
+        assert (done.equal, done.swapped) == (True, True)
+        assert world.contents() == before
+    finally:
+        world.do("ALTER TABLE live.transactions DROP CONSTRAINT known")
+    done = world.replay(accept_differences=True)
+    assert (done.letters_now_events, world.rows(refused)) == (1, [(0,)])
+
+
 def test_a_damaged_file_is_named_and_live_stays_as_it_was(world):
     with psycopg.connect(world.dsn) as connection:
         file = all_files(connection, ["transaction"])[0]

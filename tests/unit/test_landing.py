@@ -10,13 +10,16 @@ import fastavro
 import pytest
 
 from ingestion import contracts, events
+from ingestion.columns import Content
 from ingestion.landing import BronzeFile, CorruptedFile, read_file, store
+from ingestion.landing.blocks import Blocks
 from ingestion.landing.containers import (
     ENVELOPE,
     Container,
     Envelopes,
     day_of,
     events_schema,
+    place_prefix,
     unreadable,
     unreadable_schema,
 )
@@ -218,3 +221,32 @@ def test_a_path_says_where_its_rows_come_from(kind):
 )
 def test_a_path_that_no_landing_writes_is_not_read_as_one(path):
     assert place_of(path) is None
+
+
+def test_a_files_rows_by_column_are_what_fastavro_reads_whatever_they_say(tmp_path):
+    container = Container(events_schema(contracts.schema("transaction")), schema_id=7, day=DAY)
+    begins_a_row = place_prefix("transaction", 3).decode()
+    for number, text in enumerate(["plain", begins_a_row, f"a {begins_a_row}{begins_a_row}", None, "Käse"] * 30):
+        changes = {"description": text, "tags": []} if number % 7 else {"note": text}
+        container.append(
+            envelope(number) | ({"_headers": []} if number % 3 else {}), encoded(transaction(number) | changes)
+        )
+    file = landed(tmp_path, container, "f.avro")
+    expected = list(read_file(str(tmp_path), file))
+    number = 0
+    for block in Blocks().read(str(tmp_path), file):
+        content = Content(block.columns)
+        offsets, instants = content.numbers("_offset"), content.numbers("_timestamp")
+        texts, things = content.plain("description"), content.plain("transaction_id")
+        for row, offset in enumerate(offsets.tolist()):
+            event = expected[number]
+            assert block.columns.sure[row]
+            assert (offset, instants[row]) == (number, int(LOGGED.timestamp() * 1_000_000))
+            if block.columns.flat[row]:
+                assert (texts[row], things[row]) == (
+                    event["value"]["description"],
+                    str(event["value"]["transaction_id"]),
+                )
+            assert block.columns.flat[row] == (not event["_headers"] and not event["value"]["tags"])
+            number += 1
+    assert number == len(expected) == 150

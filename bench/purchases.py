@@ -1,0 +1,69 @@
+"""The purchases that benchmarks write to the log: of many households, and cheap to make."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from ingestion import events
+from ingestion.codec import Codec
+from ingestion.producer import EventProducer
+from outlay.settings import settings
+
+TOPIC = "transaction"
+_SHAPES = 10_000  # of all purchases: what differs beside the ids
+
+
+def purchase(workspace: UUID, account: UUID, number: int) -> dict[str, Any]:
+    return events.transaction(
+        workspace_id=workspace,
+        transaction_id=events.derived_id(workspace, number),
+        event_id=events.derived_id(workspace, "recorded", number),
+        account_id=account,
+        kind="expense",
+        occurred_on=date(2026, 1, 1) + timedelta(days=number % 365),
+        amount=Decimal(100 + number % 9_900) / 100,
+        currency="CAD",
+        source="import",
+        merchant="Corner Bakery",
+        description=f"CORNER BAKERY #{number % 500:03} TORONTO ON",
+        category_id="food.groceries",
+        category_source="rule",
+        category_confidence=0.9,
+        decided_by="bench",
+    )
+
+
+def write(count: int, *, households: int = 1_000) -> None:
+    """Write `count` purchases to the transaction topic of the running stack."""
+    here = settings()
+    codec = Codec(here.registry)
+    with EventProducer(here.bootstrap, codec, client_id="bench", linger=0.02) as producer:
+        for event, value in encoded(codec, count, households=households):
+            producer.send_encoded(TOPIC, event, value)
+        if producer.flush(120):
+            raise SystemExit("Kafka has not acknowledged all purchases: see `outlay status`")
+
+
+def encoded(codec: Codec, count: int, *, households: int = 1_000) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """Purchases with their Avro. Each has ids of its own; of the event, only the workspace is to be used."""
+    whose = [(events.new_id(), events.new_id()) for _ in range(households)]
+    shapes = [_cut(codec, purchase(*whose[n % households], n)) for n in range(max(households, _SHAPES))]
+    ids = random.Random(events.new_id().int)  # noqa: S311
+    for number in range(count):
+        event, parts = shapes[number % len(shapes)]
+        one, other = (str(UUID(int=ids.getrandbits(128), version=4)).encode() for _ in range(2))
+        yield event, b"".join((parts[0], one, parts[1], other, parts[2]))
+
+
+def _cut(codec: Codec, event: dict[str, Any]) -> tuple[dict[str, Any], tuple[bytes, bytes, bytes]]:
+    """The event's Avro around the two ids that each purchase has of its own."""
+    value = codec.encode(TOPIC, event)
+    ids = sorted((str(event[name]).encode() for name in ("event_id", "transaction_id")), key=value.index)
+    first, rest = value.split(ids[0])
+    between, last = rest.split(ids[1])
+    return event, (first, between, last)
