@@ -113,6 +113,8 @@ class Traffic:
             assert producer.flush(seconds) == 0, "Kafka did not answer for all messages"
 
     def resume(self) -> None:
+        for idle in self._idle:
+            idle.clear()
         self._flowing.set()
 
     def send(self, *messages: Sent) -> list[Place]:
@@ -149,14 +151,15 @@ class Traffic:
     def pair(self, rng: Random) -> list[Sent]:
         """An event and garbage in one partition."""
         workspace = rng.choice(self._workspaces)
-        new = self._event_of(self._new(rng, workspace))
+        with self._lock:
+            new = self._event_of(self._new(rng, workspace))
         return [new, self._numbered("transaction", new.key, b"\xff" + rng.randbytes(20), None)]
 
     def burst(self, rng: Random, recorded_at: datetime, count: int) -> list[Sent]:
         """New expenses that somebody waits for, recorded by a clock that is wrong."""
-        return [
-            self._event_of(self._new(rng, rng.choice(self._workspaces), recorded_at=recorded_at)) for _ in range(count)
-        ]
+        with self._lock:
+            made = [self._new(rng, rng.choice(self._workspaces), recorded_at=recorded_at) for _ in range(count)]
+        return [self._event_of(each) for each in made]
 
     def _producer(self, client_id: str) -> Producer:
         return Producer(reliable(self._bootstrap, client_id=client_id, delivery_timeout=120), logger=KAFKA_LOG)
@@ -169,7 +172,6 @@ class Traffic:
                 idle.set()
                 self._flowing.wait()
                 continue
-            idle.clear()
             count = rng.randint(100, 400) if rng.random() < 0.001 else 1
             for message in self.some(rng, count):
                 self.produce(producer, message)

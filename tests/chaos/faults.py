@@ -240,40 +240,39 @@ def _waits(world: World) -> bool:
 def aborted(world: World) -> str:
     """Kafka has taken the messages, and gives them to nobody; those committed between are given."""
     rng, name, traffic = world.random, str(uuid4()), world.traffic
-    producer = _transactional(world, name)
-    traffic_sent = 0
-    for _ in range(rng.randint(1, 3)):
+    producer, given_to_nobody = _transactional(world, name), 0
+    for number in range(rng.randint(1, 3)):
         messages = traffic.some(rng, rng.randint(1, 20)) + traffic.pair(rng)
-        abort = rng.random() < 0.7 or not traffic_sent
+        abort = number == 0 or rng.random() < 0.7
         producer.begin_transaction()
         for message in messages:
             traffic.produce(producer, message, aborted=abort)
-        reached(producer.flush(_HANG) == 0, "Kafka did not take the messages")
+        reached(producer.flush(_HANG) == 0, "Kafka did not answer for the messages")
+        taken = [traffic.said.places.get(message.number) for message in messages]
+        reached(all(place is not None and place.offset >= 0 for place in taken), "Kafka refused a message")
         time.sleep(rng.uniform(0, 0.3))  # an open transaction holds back what comes after it
         if not abort:
             producer.commit_transaction(_HANG)
-        elif rng.random() < 0.5:
+            continue
+        given_to_nobody += len(messages)
+        if rng.random() < 0.5:
             producer.abort_transaction(_HANG)
         else:  # its producer is gone: the next of its name ends what it left open
             producer = _transactional(world, name)
-        if abort:
-            taken = [traffic.said.places.get(message.number) for message in messages]
-            reached(all(place is not None and place.offset >= 0 for place in taken), "Kafka refused a message")
-            traffic_sent += len(messages)
-    return f"{traffic_sent} messages aborted"
+    return f"{given_to_nobody} messages aborted"
 
 
 def _transactional(world: World, name: str) -> Producer:
     given = {"bootstrap.servers": world.stack.bootstrap, "transactional.id": name, "partitioner": "murmur2_random"}
     producer = Producer(given, logger=KAFKA_LOG)
-    for attempt in range(5):
+    for _ in range(4):
         try:
             producer.init_transactions(_HANG)
+            return producer
         except KafkaException as error:
-            if not error.args[0].retriable() or attempt == 4:
+            if not error.args[0].retriable():
                 raise
-        else:
-            break
+    producer.init_transactions(_HANG)
     return producer
 
 
