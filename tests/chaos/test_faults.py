@@ -19,7 +19,7 @@ Strike = Callable[[str], str]
 
 @pytest.fixture(scope="module")
 def here(stack) -> Iterator[World]:
-    with world(stack, seed=20261121, workspaces=2) as made:
+    with world(stack, seed=20261121, workspaces=2, rate=50) as made:
         yield made
 
 

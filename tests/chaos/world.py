@@ -109,8 +109,13 @@ class World:
         return self.traffic.send(*self.traffic.pair(self.random))[0]
 
     def wait_for_live(self, place: Place, seconds: float = _RECOVERY) -> None:
-        """Wait until live has passed the place."""
-        until(lambda: self.stands(place) > place.offset, what=f"live passes {place}", seconds=seconds)
+        """Wait until live has passed the place; a projector that was killed or fenced is started again meanwhile."""
+
+        def passed() -> bool:
+            self._keep_a_projector()
+            return self.stands(place) > place.offset
+
+        until(passed, what=f"live passes {place}", seconds=seconds)
 
     def stands(self, place: Place) -> int:
         """The offset at which live stands in the place's partition; -1 while PostgreSQL does not answer."""
@@ -123,10 +128,9 @@ class World:
         return offset
 
     def recover(self) -> float:
-        """Give the run a projector if it has none, and wait until it reads; returns the seconds that it took."""
+        """Wait until a projector reads, as after a supervisor's restart; returns the seconds that it took."""
         began = time.monotonic()
-        if not self.projector.alive:
-            self.projector = self.start_projector()
+        self._keep_a_projector()
         self.wait_for_live(self.probe())
         return time.monotonic() - began
 
@@ -177,6 +181,16 @@ class World:
         child = Child(target, self.folder / f"{name}-{next(self._numbers):04}.log", *given)
         self._children = [each for each in self._children if each.alive] + [child]
         return child
+
+    def _keep_a_projector(self) -> None:
+        """What the supervisor of `outlay up` does. A session may outlive its killed projector by a commit: the next
+        one is fenced then, and the one after it goes on."""
+        ended = self.projector
+        if ended.alive:
+            return
+        killed = (ended.ended(0) or 0) < 0
+        assert killed or ended.said_kinds()[-1:] == ["Fenced"], f"the projector ended: {ended.said()[-5:]}"
+        self.projector = self.start_projector()
 
     def _begin_here(self) -> None:
         """Let live and bronze begin where the log ends now."""
