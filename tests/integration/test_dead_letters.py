@@ -399,7 +399,7 @@ def test_the_alert_counts_what_cannot_be_read_and_what_postgresql_refuses(stack,
             "SELECT (SELECT count(*) FROM live.events) + count(*), count(*), "
             "count(*) FILTER (WHERE reason LIKE 'PostgreSQL refused it: %%') FROM live.dead_letters",
         )
-        return refused == 1 and dead >= 2 and [sum(column) for column in zip(*counts, strict=True)] == [all_, dead]
+        return refused >= 1 and dead >= 2 and [sum(column) for column in zip(*counts, strict=True)] == [all_, dead]
 
     with projector(stack, database):
         until(counted, what="each message and each letter is counted", seconds=60)
