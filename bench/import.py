@@ -1,6 +1,6 @@
 """How fast `outlay import` is: rows decided a second, by tenth of the file, and the importer's largest memory.
 
-    python -m bench.import FILE [what `outlay import` takes]
+    outlay bench import FILE [what `outlay import` takes]
 
 Imports into a workspace of its own, twice (the second time every row is there already), against the stack that is up.
 """
@@ -32,7 +32,8 @@ def measure(*args: str) -> dict:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
+    if len(sys.argv) < 2 or sys.argv[1] == "--help":
+        print(__doc__)
+        sys.exit()
     into = (*sys.argv[1:], "--workspace", f"Bench {uuid.uuid4()}")
     print(json.dumps({"first": measure(*into), "again": measure(*into)}, indent=2))

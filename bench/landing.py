@@ -3,7 +3,7 @@
 The limit reads the same offsets and writes the same values to one file, with nothing else: no check, no key, no place,
 no compression, no manifest; `fsync` at its end. Each runs in a process of its own, one after the other.
 
-Needs servers: `outlay up --only postgres,kafka,registry`, then `python -m bench.landing --events 300000`. What waits to
+Needs servers: `outlay up --only postgres,kafka,registry`, then `outlay bench landing --events 300000`. What waits to
 be landed is landed first, and not measured. The events go to the transaction topic and stay there.
 """
 

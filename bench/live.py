@@ -4,7 +4,7 @@ Each round is of the same messages, into a database of its own with the producti
 by `outlay live`, once from memory by the same COPY and merge in this process, read already. What only reading the
 messages from Kafka takes stands beside. Medians are of all rounds.
 
-Needs servers without a projector: `outlay up --only postgres,kafka,registry`, then `python -m bench.live`. The messages
+Needs servers without a projector: `outlay up --only postgres,kafka,registry`, then `outlay bench live`. The messages
 stay in the log.
 """
 

@@ -1,7 +1,7 @@
 """Times the whole line on the running stack: a file in, built to gold, the file again, and one expense more.
 
     .venv/bin/outlay up
-    .venv/bin/python bench/main_line.py FILE --map date=date,merchant=merchant,amount=amount_cad,category=category \\
+    .venv/bin/outlay bench main-line FILE --map date=date,merchant=merchant,amount=amount_cad,category=category \\
         --currency CAD
 
 Everything after FILE goes to `outlay import`. Prints one line a figure; rates stand beside the rate of the same run's
@@ -113,4 +113,7 @@ def main(file: str, *options: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if len(sys.argv) < 2 or sys.argv[1] == "--help":
+        print(__doc__)
+    else:
+        main(*sys.argv[1:])

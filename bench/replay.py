@@ -1,6 +1,6 @@
 """How many events a second `outlay replay` builds live from, while a reader reads, with all indexes at the end.
 
-Needs servers: `outlay up --only postgres,kafka,registry,live`, then `python -m bench.replay --events 5000000`. The
+Needs servers: `outlay up --only postgres,kafka,registry,live`, then `outlay bench replay --events 5000000`. The
 purchases are written to the log, live reads them, bronze lands them; only the replay is measured. They stay there.
 """
 

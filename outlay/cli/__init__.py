@@ -22,6 +22,7 @@ VERBS = {
     "dead-letters": "outlay.cli.dead_letters:dead_letters",
     "bronze": "outlay.cli.bronze:bronze",
     "replay": "outlay.cli.replay:replay",
+    "bench": "outlay.cli.bench:bench",
     "demo": "outlay.cli.demo:demo",
 }
 

@@ -4,6 +4,8 @@ import pytest
 from click.testing import CliRunner
 
 from outlay.cli import VERBS, cli
+from outlay.cli.bench import NAMES
+from tests.support import PROJECT, outlay
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -17,3 +19,15 @@ def test_an_unknown_verb_is_refused_with_a_hint():
     result = CliRunner().invoke(cli, ["upp"])
     assert result.exit_code != 0
     assert "upp" in result.output
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_benchmark_says_what_it_measures(name):
+    said = outlay("bench", name, "--help")
+    assert said.returncode == 0, said.stderr
+    assert f"outlay bench {name}" in said.stdout
+
+
+def test_every_benchmark_of_the_source_tree_has_a_name():
+    files = {path.stem for path in (PROJECT / "bench").glob("*.py")} - {"purchases"}
+    assert {module.removeprefix("bench.") for module in NAMES.values()} == files
