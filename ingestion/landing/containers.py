@@ -103,7 +103,7 @@ class Envelopes:
             schema = self._schemas[schema_id] = b"\2" + _long(schema_id)
         headers = headers_of(message)
         encoded_headers = _headers(headers) if headers else b"\0"
-        return self._place + _long(message.offset()) + self._time + encoded_key + encoded_headers + schema
+        return b"".join((self._place, _long(message.offset()), self._time, encoded_key, encoded_headers, schema))
 
 
 def _long(value: int) -> bytes:
@@ -166,7 +166,7 @@ class Container:
         self._buffer = io.BytesIO()
         self._writer: Writer | None = None
         self._block: list[bytes] = []
-        self._block_bytes = 0
+        self._block_bytes = self._stored = 0
         self._first = self._last = -1
 
     def append(self, envelope: dict[str, Any], value: bytes) -> None:
@@ -189,7 +189,7 @@ class Container:
     @property
     def size(self) -> int:
         """Bytes so far: of finished blocks as compressed, of the last one as it is."""
-        return self._buffer.tell() + self._block_bytes
+        return self._stored + self._block_bytes
 
     def finish(self) -> Written:
         """The whole file; the container holds a row at least."""
@@ -205,7 +205,7 @@ class Container:
             marker = hashlib.md5(rows, usedforsecurity=False).digest()
             self._writer = Writer(self._buffer, self._schema, codec="zstandard", sync_marker=marker)
         self._writer.write_block(_Block(io.BytesIO(rows), len(self._block)))
-        self._block, self._block_bytes = [], 0
+        self._block, self._block_bytes, self._stored = [], 0, self._buffer.tell()
 
 
 def _record(name: str, fields: list[dict[str, Any]]) -> dict[str, Any]:

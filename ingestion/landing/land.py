@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from queue import Empty, SimpleQueue
 
 import psycopg
 
@@ -18,6 +22,8 @@ from ingestion.landing.writer import PartitionWriter
 
 MAX_ROWS = 200_000
 MAX_BYTES = 64 << 20
+_LANES = 3  # partitions that are landed at once; each needs the memory of a group
+_MANY = 20_000  # offsets from which on more than one lane pays
 _CONTEXT = "user"  # workspaces, accounts and categories that the other topics' events name
 
 
@@ -32,6 +38,21 @@ class Landed:
     bytes: int = 0
     seconds: float = 0.0
     offsets: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    def count(self, files: Sequence[BronzeFile]) -> None:
+        """Add files that were stored and named."""
+        self.files += len(files)
+        self.rows += sum(file.rows for file in files if file.kind == "events")
+        self.unreadable += sum(file.rows for file in files if file.kind == "unreadable")
+        self.bytes += sum(file.bytes for file in files)
+
+    def add(self, other: Landed) -> None:
+        """Add what was done for other partitions of the topic."""
+        self.files += other.files
+        self.rows += other.rows
+        self.unreadable += other.unreadable
+        self.bytes += other.bytes
+        self.offsets |= other.offsets
 
 
 def land(
@@ -71,10 +92,10 @@ def land(
             codec = Codec(registry_url)
             for topic, end_of in sorted(ends.items(), key=lambda item: item[0].name != _CONTEXT):
                 started = time.monotonic()
-                for partition, (start, end) in _ranges(connection, topic, end_of).items():
-                    writer = PartitionWriter(codec, lake, topic, partition, max_rows=max_rows, max_bytes=max_bytes)
-                    groups = writer.groups(log.batches(topic, partition, start, end), end)
-                    _land_partition(connection, topic, partition, start, groups, landed[topic.name])
+                ranges = _ranges(connection, topic, end_of)
+                writes = partial(PartitionWriter, codec, lake, topic, max_rows=max_rows, max_bytes=max_bytes)
+                lanes = _Lanes(topic, ranges, writes)
+                landed[topic.name] = lanes.land(connection, log, partial(_more, connect, bootstrap))
                 landed[topic.name].seconds = time.monotonic() - started
     return list(landed.values())
 
@@ -118,23 +139,78 @@ def _ranges(connection: psycopg.Connection, topic: Topic, ends: dict[int, int]) 
     return ranges
 
 
-def _land_partition(
-    connection: psycopg.Connection,
-    topic: Topic,
-    partition: int,
-    start: int,
-    groups: Iterable[tuple[list[BronzeFile], int]],
-    landed: Landed,
-) -> None:
-    """Name each group of files as soon as it is stored, so that a crash repeats one group."""
-    stands = start
-    for files, upto in groups:
-        manifest.commit(
-            connection, files, topic=topic.name, topic_id=topic.topic_id, partition=partition, start=stands, end=upto
-        )
-        stands = upto
-        landed.files += len(files)
-        landed.rows += sum(file.rows for file in files if file.kind == "events")
-        landed.unreadable += sum(file.rows for file in files if file.kind == "unreadable")
-        landed.bytes += sum(file.bytes for file in files)
-        landed.offsets[partition] = (start, upto)
+@contextmanager
+def _more(
+    connect: Callable[[], AbstractContextManager[psycopg.Connection]], bootstrap: str
+) -> Iterator[tuple[psycopg.Connection, Log]]:
+    """What another lane works with."""
+    with connect() as connection, Log(bootstrap) as log:
+        connection.autocommit = True
+        yield connection, log
+
+
+class _Lanes:
+    """Lands the partitions of a topic, several at once where there is much: one writes while another waits."""
+
+    def __init__(self, topic: Topic, ranges: Mapping[int, tuple[int, int]], writes: Callable[[int], PartitionWriter]):
+        self._topic, self._writes = topic, writes
+        self._todo: SimpleQueue[tuple[int, tuple[int, int]]] = SimpleQueue()
+        for partition in sorted(ranges, key=lambda p: (ranges[p][0] - ranges[p][1], p)):
+            self._todo.put((partition, ranges[partition]))
+        much = sum(end - start for start, end in ranges.values()) >= _MANY
+        self._others = min(_LANES, len(ranges)) - 1 if much else 0
+        self._failed = threading.Event()
+
+    def land(
+        self,
+        connection: psycopg.Connection,
+        log: Log,
+        more: Callable[[], AbstractContextManager[tuple[psycopg.Connection, Log]]],
+    ) -> Landed:
+        """Land everything; when a lane fails, the others end with the group that they are at."""
+
+        def another() -> Landed:
+            with more() as given:
+                return self._lane(*given)
+
+        if not self._others:
+            return self._lane(connection, log)
+        with ThreadPoolExecutor(self._others, "landing") as threads:
+            others = [threads.submit(another) for _ in range(self._others)]
+            landed = self._lane(connection, log)
+            for other in others:
+                landed.add(other.result())
+        return landed
+
+    def _lane(self, connection: psycopg.Connection, log: Log) -> Landed:
+        landed = Landed(self._topic.name)
+        try:
+            while not self._failed.is_set():
+                try:
+                    partition, (start, end) = self._todo.get_nowait()
+                except Empty:
+                    break
+                groups = self._writes(partition).groups(log.batches(self._topic, partition, start, end), end)
+                self._land_partition(connection, partition, start, groups, landed)
+        except BaseException:
+            self._failed.set()
+            raise
+        return landed
+
+    def _land_partition(
+        self,
+        connection: psycopg.Connection,
+        partition: int,
+        start: int,
+        groups: Iterable[tuple[list[BronzeFile], int]],
+        landed: Landed,
+    ) -> None:
+        """Name each group of files as soon as it is stored, so that a crash repeats one group."""
+        stands, log = start, {"topic": self._topic.name, "topic_id": self._topic.topic_id, "partition": partition}
+        for files, upto in groups:
+            manifest.commit(connection, files, **log, start=stands, end=upto)
+            stands = upto
+            landed.count(files)
+            landed.offsets[partition] = (start, upto)
+            if self._failed.is_set():
+                return

@@ -44,15 +44,18 @@ class PartitionWriter:
             RegistryUnavailable: the schema registry does not answer.
         """
         logged, day, reached = 0, day_of(0), 0
+        encode, opened = self._envelopes.encode, self._open
         for batch in batches:
             for message, (schema_id, body) in zip(batch, self._reader.read(batch), strict=True):
                 timestamp, offset = message.timestamp()[1], message.offset()
                 if timestamp != logged:
                     logged, day = timestamp, day_of(timestamp)
-                if self._open and self._ends_before(day, schema_id):
+                if opened and self._ends_before(day, schema_id):
                     yield self._store(), reached
-                row = self._envelopes.encode(message, timestamp, schema_id) + body
-                self._container(day, schema_id).append_encoded(offset, row)
+                container = opened.get("unreadable" if schema_id is None else "events")
+                if container is None:
+                    container = self._begin(day, schema_id)
+                container.append_encoded(offset, encode(message, timestamp, schema_id) + body)
                 reached = offset + 1
         yield self._store(), end
 
@@ -60,21 +63,19 @@ class PartitionWriter:
         """Whether the next message, of this day and schema (None: unreadable), belongs to another group."""
         rows = size = 0
         for container in self._open.values():
-            if container.day != day:
+            if container.day is not day and container.day != day:
+                return True
+            if container.schema_id != schema_id and None not in (container.schema_id, schema_id):
                 return True
             rows += container.rows
             size += container.size
-        if rows >= self._max_rows or size >= self._max_bytes:
-            return True
-        events = self._open.get("events")
-        return events is not None and schema_id is not None and events.schema_id != schema_id
+        return rows >= self._max_rows or size >= self._max_bytes
 
-    def _container(self, day: date, schema_id: int | None) -> Container:
+    def _begin(self, day: date, schema_id: int | None) -> Container:
         kind = "unreadable" if schema_id is None else "events"
-        if kind not in self._open:
-            schema = unreadable_schema() if schema_id is None else events_schema(self._codec.writer_schema(schema_id))
-            self._open[kind] = Container(schema, schema_id=schema_id, day=day)
-        return self._open[kind]
+        schema = unreadable_schema() if schema_id is None else events_schema(self._codec.writer_schema(schema_id))
+        container = self._open[kind] = Container(schema, schema_id=schema_id, day=day)
+        return container
 
     def _store(self) -> list[BronzeFile]:
         """Store what is open. The containers' memory is free when it returns."""
