@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -15,7 +16,7 @@ from uuid import UUID, uuid4
 from confluent_kafka import KafkaError, Message, Producer
 
 from ingestion import events
-from ingestion.codec import Codec
+from ingestion.codec import Codec, RegistryUnavailable
 from ingestion.producer import KAFKA_LOG, reliable
 
 NUMBER = "chaos"
@@ -93,6 +94,8 @@ class Traffic:
         ]
 
     def start(self) -> None:
+        """Begin to send. From here on the registry may be away: the schemas of what is sent are known."""
+        self._learn_schemas()
         self._flowing.set()
         for thread in self._threads:
             thread.start()
@@ -107,6 +110,7 @@ class Traffic:
     def pause(self, seconds: float = 150) -> None:
         """Send nothing more, and wait until Kafka has answered for all that was sent."""
         self._flowing.clear()
+        assert all(thread.is_alive() for thread in self._threads), "a writer has ended"
         for idle in self._idle:
             assert idle.wait(30), "a writer does not pause"
         for producer in self._producers:
@@ -163,6 +167,25 @@ class Traffic:
 
     def _producer(self, client_id: str) -> Producer:
         return Producer(reliable(self._bootstrap, client_id=client_id, delivery_timeout=120), logger=KAFKA_LOG)
+
+    def _learn_schemas(self, seconds: float = 60) -> None:
+        """The registry may just be coming back, when the run before killed the database that it keeps them in."""
+        rng, deadline = Random(self._seed), time.monotonic() + seconds  # noqa: S311
+        workspace = self._workspaces[0]
+        made = {
+            "transaction": self._transaction(rng, workspace),
+            "user": self._account(rng, workspace),
+            "reminder": self._reminder(rng, workspace),
+        }
+        for topic, event in made.items():
+            while True:
+                try:
+                    self._codec.encode(topic, event)
+                    break
+                except RegistryUnavailable:
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.2)
 
     def _write(self, writer: int) -> None:
         rng = Random(f"{self._seed}/{writer}")  # noqa: S311
