@@ -21,7 +21,7 @@ def main() -> int:
             "beside these run the tests that share no servers; what they say follows when they have ended", flush=True
         )
         apart = subprocess.Popen(
-            [*command, "-m", _APART, "-p", "no:cacheprovider"], stdout=said, stderr=subprocess.STDOUT
+            ["nice", *command, "-m", _APART, "-p", "no:cacheprovider"], stdout=said, stderr=subprocess.STDOUT
         )
         teller = threading.Thread(target=_tell, args=(apart, said))
         teller.start()

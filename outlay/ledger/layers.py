@@ -64,7 +64,7 @@ _SILVER = """
         SELECT DISTINCT ON (j.workspace_id, j.transaction_id) e.operation, e.currency, e.amount
         FROM judged AS j
         JOIN silver.transaction_events AS e USING (workspace_id, topic_id, partition, "offset")
-        WHERE j.sight = 1 AND j.version > coalesce(j.highest, j.version - 1)
+        WHERE j.sight = 1 AND (j.highest IS NULL OR j.version > j.highest)
         ORDER BY j.workspace_id, j.transaction_id, j.version DESC
     )
     SELECT currency, count(*), sum(amount) FROM latest WHERE operation <> 'voided' GROUP BY currency

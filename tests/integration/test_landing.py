@@ -1,6 +1,9 @@
 """From Kafka to bronze on the real servers: everything lands once, whatever it is and whatever breaks meanwhile."""
 
 import os
+import sys
+from collections.abc import Iterable
+from operator import itemgetter
 from uuid import UUID
 
 import pytest
@@ -10,7 +13,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from ingestion import events
 from ingestion.codec import RegistryUnavailable
 from ingestion.contracts import TOPICS
-from ingestion.landing import BronzeFile, Fenced, OffsetsGone, manifest, read_file, store
+from ingestion.landing import BronzeFile, Fenced, LakeUnavailable, OffsetsGone, manifest, read_file, store
 from outlay.db import session
 from outlay.settings import Settings
 from tests.landing import append, append_encoded, encoded, land_all, landed_files, purchase, rows_of, waiting
@@ -223,3 +226,52 @@ def test_events_that_kafka_deleted_before_they_landed_are_an_error_that_counts_t
             land_all(stack, [name])
     finally:
         admin.delete_topics([name])[name].result()
+
+
+@pytest.fixture
+def at_once(caught_up, monkeypatch) -> dict[UUID, list[dict]]:
+    """Purchases of twelve workspaces that wait to be landed, by as many lanes as there may be."""
+    monkeypatch.setattr(sys.modules["ingestion.landing.land"], "_MANY", 1)
+    sent = {workspace: [purchase(workspace) for _ in range(15)] for workspace in (events.new_id() for _ in range(12))}
+    append(caught_up, *(each for round_ in zip(*sent.values(), strict=True) for each in round_))
+    return sent
+
+
+def landed_of(here: Settings, workspaces: Iterable[UUID]) -> dict[UUID, list[dict]]:
+    """What bronze holds of each workspace, in the order of the log."""
+    found: dict[UUID, list[tuple[int, dict]]] = {workspace: [] for workspace in workspaces}
+    for row in rows_of(here, "transaction"):
+        if row["value"]["workspace_id"] in found:
+            found[row["value"]["workspace_id"]].append((row["_offset"], row["value"]))
+    return {workspace: [value for _, value in sorted(rows, key=itemgetter(0))] for workspace, rows in found.items()}
+
+
+def test_partitions_that_are_landed_at_once_hold_what_each_was_sent(caught_up, at_once):
+    (landed,) = land_all(caught_up, ["transaction"], max_rows=10)
+    assert landed.rows == 180
+    assert len(landed.offsets) > 3
+    assert landed.files >= 18
+    assert waiting(caught_up)["transaction"] == 0
+    assert landed_of(caught_up, at_once) == at_once
+
+
+def test_a_lake_that_fails_while_partitions_land_at_once_ends_all_and_the_next_landing_takes_the_rest(
+    caught_up, at_once, monkeypatch
+):
+    put, stored = store.put, []
+
+    def fills(*given):
+        if len(stored) >= 4:
+            raise LakeUnavailable("the lake is full")
+        stored.append(given)
+        put(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "put", fills)
+        with pytest.raises(LakeUnavailable, match="the lake is full"):
+            land_all(caught_up, ["transaction"], max_rows=10)
+    held = landed_of(caught_up, at_once)
+    assert 0 < sum(map(len, held.values())) <= 40
+    assert all(at_once[workspace][: len(found)] == found for workspace, found in held.items())
+    land_all(caught_up, ["transaction"])
+    assert landed_of(caught_up, at_once) == at_once
