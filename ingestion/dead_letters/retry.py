@@ -27,6 +27,7 @@ from ingestion.events import NIL, thing
 from ingestion.producer import KAFKA_LOG
 from ingestion.projection.errors import TopicMissing
 from ingestion.projection.log import Topic, describe
+from ingestion.reach import require
 
 MEMORY = 10
 """Seconds for which a running projector may remember that the registry did not know a schema (see `Codec`)."""
@@ -86,6 +87,7 @@ class Retrier:
             psycopg.OperationalError: PostgreSQL does not answer.
         """
         try:
+            require(bootstrap)
             topics = describe(AdminClient({"bootstrap.servers": bootstrap}, logger=KAFKA_LOG))
         except (KafkaException, TopicMissing) as error:
             said = error.args[0].str() if isinstance(error, KafkaException) else str(error)

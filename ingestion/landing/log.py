@@ -18,6 +18,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from ingestion.landing.errors import LandingError, LogUnavailable, OffsetsGone
+from ingestion.reach import require
 
 _ANSWER = 15.0  # seconds Kafka may take for an answer of the admin protocol
 _STALLED = 30.0  # seconds without a message, though the partition holds more
@@ -57,6 +58,10 @@ class Log:
             LandingError: one does not exist.
             LogUnavailable: Kafka does not answer.
         """
+        try:
+            require(self._bootstrap)
+        except KafkaException as error:
+            raise self._unavailable(error) from error
         futures = self._admin.describe_topics(TopicCollection(list(names)), request_timeout=_ANSWER)
         topics = []
         for name in names:

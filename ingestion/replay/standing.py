@@ -10,6 +10,7 @@ from ingestion.landing.errors import LogUnavailable
 from ingestion.producer import KAFKA_LOG
 from ingestion.projection.errors import TopicMissing
 from ingestion.projection.log import Partition, Topic, describe
+from ingestion.reach import require
 from ingestion.replay.errors import ReplayError
 
 
@@ -21,6 +22,7 @@ def topics(connection: psycopg.Connection, bootstrap: str) -> dict[str, Topic]:
         LogUnavailable: Kafka does not answer.
     """
     try:
+        require(bootstrap)
         found = describe(AdminClient({"bootstrap.servers": bootstrap}, logger=KAFKA_LOG))
     except TopicMissing as error:
         raise ReplayError(str(error)) from None

@@ -24,6 +24,7 @@ from ingestion.enrich import Enricher
 from ingestion.events import NIL, derived_id, new_id, thing
 from ingestion.producer import KAFKA_LOG, Delivery, EventProducer
 from ingestion.projection.rows import state
+from ingestion.reach import require
 from ingestion.rules import Problem
 from outlay import money
 from outlay.db import session
@@ -282,6 +283,7 @@ class Ledger:
     def _ends(self, topic: str) -> dict[int, int]:
         """Partition -> the offset that the next event will get."""
         try:
+            require(self._settings.bootstrap)
             found = self._admin.list_topics(topic, timeout=_PATIENCE).topics[topic]
             if found.error is not None:
                 raise KafkaException(found.error)
@@ -312,6 +314,7 @@ class Ledger:
     def _producer(self) -> EventProducer:
         with self._lock:
             if self._opened is None:
+                require(self._settings.bootstrap)
                 self._opened = EventProducer(
                     self._settings.bootstrap, self._codec, client_id="outlay-ledger", delivery_timeout=_PATIENCE
                 )

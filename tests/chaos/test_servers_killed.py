@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from decimal import Decimal
+from typing import NamedTuple
 
 import psutil
 import pytest
@@ -52,23 +53,19 @@ def kill_and_wait(name: str) -> None:
     until(back, what=f"{name} back after kill -9")
 
 
-def test_postgres_restarted_in_the_middle_of_a_build_fails_it_clearly_or_not_at_all_and_the_next_completes(stack):
-    simulator = start_outlay("simulate", "--rate", "500", "--duration", "4", "--json")
-    _, err = simulator.communicate(timeout=120)
-    assert simulator.returncode == 0, err
-    until(lambda: unlanded_are_in_live(), what="live caught up")
-    building = start_outlay("build", "--json")
-    until(lambda: unpublished() > 0 or building.poll() is not None, what="the build landed something")
-    kill_and_wait("postgres")
-    _, err = building.communicate(timeout=300)
-    if building.returncode != 0:
-        assert err.strip().count("\n") <= 1, err
-    until(healthy, what="every server healthy")
-    assert reconciled(outlay_json("build"))
-    assert unpublished() == 0
+class Survived(NamedTuple):
+    """What was there before and after, what the simulator and each build said."""
+
+    before: dict
+    after: dict
+    simulated: dict
+    interrupted: tuple[int, str]
+    build: dict
 
 
-def test_killing_each_server_while_expenses_stream_in_loses_and_doubles_nothing(stack):
+@pytest.fixture(scope="module")
+def survived(stack) -> Survived:
+    """Every server was killed while expenses streamed in, and PostgreSQL once more in the middle of their build."""
     if unlanded():
         outlay_json("build")  # what other tests have recorded is in every layer before
     before = outlay_json("status")["layers"]
@@ -84,19 +81,36 @@ def test_killing_each_server_while_expenses_stream_in_loses_and_doubles_nothing(
         simulator.kill()
     assert simulator.returncode == 0, err
     said = json.loads(out)
-    assert said["failed"] == 0
-    assert said["acknowledged"] == said["sent"] > 0
-
     until(healthy, what="every server healthy")
     assert all(services()[name].pid not in (None, pid) for name, pid in killed.items())
     until(lambda: in_live() - before["live"]["transactions"] >= said["transactions"], what="live caught up")
-    assert reconciled(outlay_json("build"))
-    after = outlay_json("status")["layers"]
+
+    building = start_outlay("build", "--json")
+    until(lambda: unpublished() > 0 or building.poll() is not None, what="the build landed something")
+    kill_and_wait("postgres")
+    _, err = building.communicate(timeout=300)
+    until(healthy, what="every server healthy")
+    built = outlay_json("build")
+    return Survived(before, outlay_json("status")["layers"], said, (building.returncode, err), built)
+
+
+def test_killing_each_server_while_expenses_stream_in_loses_and_doubles_nothing(survived):
+    before, after, said = survived.before, survived.after, survived.simulated
+    assert said["failed"] == 0
+    assert said["acknowledged"] == said["sent"] > 0
     for name in LAYERS:
         assert after[name]["transactions"] - before[name]["transactions"] == said["transactions"], name
         for currency, total in said["totals"].items():
             gained = Decimal(after[name]["totals"][currency]) - Decimal(before[name]["totals"].get(currency, "0"))
             assert gained == Decimal(total), (name, currency)
+
+
+def test_postgres_restarted_in_the_middle_of_a_build_fails_it_clearly_or_not_at_all_and_the_next_completes(survived):
+    code, said = survived.interrupted
+    if code != 0:
+        assert said.strip().count("\n") <= 1, said
+    assert reconciled(survived.build)
+    assert unpublished() == 0
 
 
 def reconciled(build: dict) -> bool:
@@ -118,21 +132,3 @@ def unpublished() -> int:
             "WHERE kind = 'events' AND file_id NOT IN (SELECT file_id FROM silver.batch_files)"
         ).fetchone()
     return row[0]
-
-
-def unlanded_are_in_live() -> bool:
-    """Whether live stands at the end of the log."""
-    from confluent_kafka import Consumer, TopicPartition
-
-    consumer = Consumer({"bootstrap.servers": settings().bootstrap, "group.id": "tests"})
-    try:
-        with session("projector") as connection:
-            rows = connection.execute(
-                "SELECT partition, next_offset FROM live.offsets WHERE topic = 'transaction'"
-            ).fetchall()
-        return bool(rows) and all(
-            consumer.get_watermark_offsets(TopicPartition("transaction", partition), timeout=10)[1] == next_offset
-            for partition, next_offset in rows
-        )
-    finally:
-        consumer.close()
