@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from pathlib import Path
 
-_PARTS = re.split(r"^-- name: (\w+)\n", Path(__file__).with_suffix(".sql").read_text(), flags=re.MULTILINE)
+from ingestion import named
+
+_NAMED = named.statements(Path(__file__).with_suffix(".sql"))
 
 
 @cache
@@ -17,6 +18,5 @@ def statements(schema: str = "live", known: str | None = None) -> dict[str, str]
         schema: of the tables, ``live`` or one that is to take its place.
         known: a query to decide by instead of the one named so.
     """
-    texts = (part.strip().replace(" live.", f" {schema}.") for part in _PARTS[2::2])
-    named = dict(zip(_PARTS[1::2], texts, strict=True))
-    return named | {"decide": named["decide"].replace("{known}", known or named["known"])}
+    made = {name: text.replace(" live.", f" {schema}.") for name, text in _NAMED.items()}
+    return made | {"decide": made["decide"].replace("{known}", known or made["known"])}

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import multiprocessing
 import os
-import re
 import signal
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import psycopg
 
+from ingestion import named
 from ingestion.codec import Codec
 from ingestion.landing.log import Log
 from ingestion.projection.log import Partition, Topic
@@ -30,8 +30,7 @@ from ingestion.replay.twin import TWIN
 PROCESSES_FROM = 100_000
 """Offsets from which on processes of their own pay for their start."""
 
-_PARTS = re.split(r"^-- name: (\w+)\n", Path(__file__).with_suffix(".sql").read_text(), flags=re.MULTILINE)
-_SQL = dict(zip(_PARTS[1::2], (part.strip() for part in _PARTS[2::2]), strict=True))
+_SQL = named.statements(Path(__file__).with_suffix(".sql"))
 _STEPS = ("decide", "events", "transactions", "lines", "entities")
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 

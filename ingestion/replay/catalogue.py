@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.rows import namedtuple_row, scalar_row
 
-_PARTS = re.split(r"^-- name: (\w+)\n", Path(__file__).with_suffix(".sql").read_text(), flags=re.MULTILINE)
-SQL = dict(zip(_PARTS[1::2], (part.strip() for part in _PARTS[2::2]), strict=True))
+from ingestion import named
+
+SQL = named.statements(Path(__file__).with_suffix(".sql"))
 
 Description = Mapping[tuple[str, str], str]
 """(table, part) to what the catalogue says of the part, the names of its tables as if the schema were ``live``."""

@@ -7,7 +7,6 @@ The monthly totals that live keeps are recounted too.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row, dict_row
 
+from ingestion import named
 from ingestion.landing import CorruptedFile, files, read_file
 from outlay.db import session
 from outlay.settings import settings
@@ -246,9 +246,7 @@ def _rows(connection: psycopg.Connection, name: str, parameters: Mapping[str, An
 
 @cache
 def _statements() -> dict[str, str]:
-    text = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
-    parts = re.split(r"^-- name: (\w+)$", text, flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
+    return named.statements(Path(__file__).with_suffix(".sql"))
 
 
 def _sql(name: str) -> str:
