@@ -74,7 +74,7 @@ class Log:
                 "enable.partition.eof": True,
                 "fetch.queue.backoff.ms": 20,
                 "reconnect.backoff.max.ms": 1_000,
-                "queued.max.messages.kbytes": 32_768,
+                "queued.max.messages.kbytes": 8_192,
                 "error_cb": self._failed,
             },
             logger=KAFKA_LOG,

@@ -11,6 +11,7 @@ SET jit = off;
 SET work_mem = '64MB';
 SET TimeZone = 'UTC';
 CREATE TEMP TABLE incoming (
+    is_split boolean, -- a transaction with lines of its own
     topic text, topic_id text, partition int, "offset" bigint, logged_at timestamptz, workspace_id uuid, event_id uuid,
     entity text, entity_id uuid, version int, operation text, actor_id uuid, source text, external_id text,
     correlation_id text, occurred_at timestamptz, recorded_at timestamptz, state jsonb
@@ -18,7 +19,7 @@ CREATE TEMP TABLE incoming (
 CREATE TEMP TABLE decided (
     row tid, -- of incoming
     topic text, topic_id text, partition int, "offset" bigint, workspace_id uuid, entity text, entity_id uuid,
-    decision text, existed boolean, latest boolean
+    is_split boolean, decision text, existed boolean, latest boolean
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE changed (
     workspace_id uuid, month date, account_id uuid, category_id text, currency text, kind text, lines int, amount numeric
@@ -40,7 +41,7 @@ COPY incoming FROM STDIN (FORMAT BINARY)
 -- name: known
 -- What has come, and what live holds of it: its highest version, and whether the event was seen before.
 SELECT i.ctid AS row, i.topic, i.topic_id, i.partition, i."offset", i.workspace_id, i.event_id, i.entity,
-       i.entity_id, i.version, current.version AS highest_in_live, sight.found
+       i.entity_id, i.version, i.is_split, current.version AS highest_in_live, sight.found
 FROM incoming AS i
 LEFT JOIN LATERAL (
     SELECT t.version FROM live.transactions AS t
@@ -77,7 +78,8 @@ WITH known AS ({known}), sighted AS (
         AS decision
     FROM ranked
 )
-SELECT row, topic, topic_id, partition, "offset", workspace_id, entity, entity_id, decision, highest_in_live IS NOT NULL,
+SELECT row, topic, topic_id, partition, "offset", workspace_id, entity, entity_id, is_split,
+       decision, highest_in_live IS NOT NULL,
        decision = 'accepted' AND version = max(version) FILTER (WHERE decision = 'accepted') OVER (
            PARTITION BY entity_id, workspace_id, entity
        )
@@ -87,8 +89,10 @@ FROM judged
 INSERT INTO live.events (topic, topic_id, partition, "offset", logged_at, workspace_id, event_id, entity, entity_id,
                          version, operation, actor_id, source, external_id, correlation_id, occurred_at, recorded_at,
                          state, decision)
-SELECT i.*, d.decision
-FROM (SELECT row, decision FROM decided ORDER BY workspace_id, topic_id, partition, "offset") AS d
+SELECT i.topic, i.topic_id, i.partition, i."offset", i.logged_at, i.workspace_id, i.event_id, i.entity, i.entity_id,
+       i.version, i.operation, i.actor_id, i.source, i.external_id, i.correlation_id, i.occurred_at, i.recorded_at,
+       i.state, d.decision
+FROM (SELECT row, decision FROM decided ORDER BY {order}) AS d
 INNER JOIN incoming AS i ON i.ctid = d.row
 
 -- name: take_away
@@ -127,11 +131,10 @@ CROSS JOIN LATERAL jsonb_to_record(i.state) AS own (
 -- name: lines
 INSERT INTO live.transaction_lines (workspace_id, transaction_id, line_no, line_id, category_id, amount, note)
 SELECT i.workspace_id, i.entity_id, line.line_no, own.line_id, own.category_id, own.amount, own.note
-FROM (SELECT row FROM decided WHERE latest AND entity = 'transaction' ORDER BY workspace_id, entity_id) AS d
+FROM (SELECT row FROM decided WHERE latest AND is_split ORDER BY workspace_id, entity_id) AS d
 INNER JOIN incoming AS i ON i.ctid = d.row
 CROSS JOIN LATERAL jsonb_array_elements(i.state -> 'lines') WITH ORDINALITY AS line (state, line_no)
 CROSS JOIN LATERAL jsonb_to_record(line.state) AS own (line_id uuid, category_id text, amount numeric, note text)
-WHERE i.state -> 'lines' <> '[]'
 
 -- name: add
 -- And what they are to hold of them from now on.

@@ -42,7 +42,8 @@ class Row(NamedTuple):
     recorded_at: datetime | None
 
 
-_FIELDS = struct.pack(">h", 18)
+_FIELDS = struct.pack(">h", 19)
+_FALSE, _TRUE = (struct.pack(">i?", 1, value) for value in (False, True))
 _NULL = struct.pack(">i", -1)
 _LENGTH = struct.Struct(">i")
 _INT, _LONG = struct.Struct(">ii"), struct.Struct(">iq")
@@ -56,7 +57,7 @@ def row(topic: str, topic_id: str, partition: int, offset: int, logged_at: datet
     """The row of an event at its place in the log."""
     entity, entity_id = thing(topic, event)
     fields = (
-        _head(topic, topic_id),
+        _head(topic, topic_id, is_split=bool(event.get("lines"))),
         _placed(partition, offset, logged_at),
         _id(event["workspace_id"] or NIL),
         _id(event["event_id"]),
@@ -76,13 +77,13 @@ def row(topic: str, topic_id: str, partition: int, offset: int, logged_at: datet
 
 
 def places(topic: str, topic_id: str, partitions: Any, offsets: Any, logged_at: Any) -> list[bytes]:
-    """The first fields of many rows of a topic.
+    """The first fields of many rows of a topic, all of events without lines.
 
     Args:
         partitions, offsets: integers, one a row; a single one stands for all rows.
         logged_at: the same, in microseconds since 1970.
     """
-    head = _head(topic, topic_id)
+    head = _head(topic, topic_id, is_split=False)
     packed = np.empty(len(offsets), [("head", f"V{len(head)}"), *_PLACED])
     packed["head"] = np.void(head)
     packed["a"], packed["b"], packed["c"] = 4, 8, 8
@@ -165,8 +166,8 @@ def _own(topic: str) -> tuple[str, ...]:
 
 
 @cache
-def _head(topic: str, topic_id: str) -> bytes:
-    return _FIELDS + _text(topic) + _text(topic_id)
+def _head(topic: str, topic_id: str, *, is_split: bool) -> bytes:
+    return _FIELDS + (_TRUE if is_split else _FALSE) + _text(topic) + _text(topic_id)
 
 
 def _placed(partition: int, offset: int, logged_at: datetime) -> bytes:

@@ -17,13 +17,14 @@ from pathlib import Path
 
 import psycopg
 
-from ingestion import named
+from ingestion import garbage, named
 from ingestion.codec import Codec
 from ingestion.landing.log import Log
 from ingestion.projection.log import Partition, Topic
 from ingestion.projection.merge import statements
 from ingestion.projection.rows import END, SIGNATURE
 from ingestion.projection.view import REFUSED, letter_row
+from ingestion.replay import sessions
 from ingestion.replay.source import Read, Source
 from ingestion.replay.twin import TWIN
 
@@ -31,6 +32,9 @@ PROCESSES_FROM = 100_000
 """Offsets from which on processes of their own pay for their start."""
 
 _SQL = named.statements(Path(__file__).with_suffix(".sql"))
+TOTALS = _SQL["totals"]
+"""The statement that fills the twin's monthly totals from its transactions."""
+
 _STEPS = ("decide", "events", "transactions", "lines", "entities")
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
@@ -85,7 +89,7 @@ def load(
             on_progress(done := done + task.end)
         return read
     spawning = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=spawning, initializer=_die_with_parent) as processes:
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=spawning, initializer=_begin) as processes:
         running = {processes.submit(load_partition, task): task for task in tasks}
         try:
             for future in as_completed(running):
@@ -99,21 +103,23 @@ def load(
 
 def load_partition(task: Task) -> Read:
     """Load one partition in one transaction; returns what was read, nothing if PostgreSQL refused."""
-    sql = statements(TWIN, known=_SQL["known"])
+    sql = statements(TWIN, known=_SQL["known"], order="row")
     with (
-        psycopg.connect(task.dsn, autocommit=True, application_name="outlay-replay") as connection,
-        psycopg.connect(task.dsn, autocommit=True, application_name="outlay-replay") as reading,
+        sessions.opened(task.dsn) as connection,
+        sessions.opened(task.dsn) as reading,
         Log(task.bootstrap) as log,
     ):
-        connection.execute("SET client_connection_check_interval = '1s'")
         connection.execute(sql["session"])
         connection.execute(_SQL["session"])
         source = Source(reading, task.lake, log, Codec(task.registry_url), task.topics)
         try:
             with connection.transaction(), connection.cursor() as cursor:
+                first = cursor.execute(_SQL["next_blocks"]).fetchone()
                 _fill(cursor, sql, source, task)
         except REFUSED:
             return Read()
+        for name, block in zip(("mark_events", "mark_transactions"), first, strict=True):
+            connection.execute(_SQL[name], (f"({block},0)",))
         return source.read
 
 
@@ -124,19 +130,12 @@ def _fill(cursor: psycopg.Cursor, sql: Mapping[str, str], source: Source, task: 
         if rows:
             with cursor.copy(sql["copy"]) as copy:
                 copy.write(b"".join([SIGNATURE, *rows, END]))
-    cursor.execute("ANALYZE incoming (entity)")
     for step in _STEPS:
         cursor.execute(sql[step])
-        if step == "decide":
-            cursor.execute("ANALYZE decided (entity, latest)")
     cursor.execute(_SQL["move"], (task.end, *task.place))
 
 
-def sum_up(connection: psycopg.Connection) -> None:
-    """Fill the twin's monthly totals from its transactions."""
-    connection.execute(_SQL["totals"])
-
-
-def _die_with_parent() -> None:
-    """So that a replay which is killed leaves nothing that works on."""
+def _begin() -> None:
+    """In a process of its own; one whose replay was killed leaves nothing that works on."""
     ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+    garbage.collect_seldom()

@@ -49,9 +49,10 @@ def views(connection: psycopg.Connection, schema: str) -> list[Any]:
 
 
 class Making(NamedTuple):
-    """The statements that make the tables of a schema again: the tables themselves, and what is laid on them."""
+    """The statements that make the tables of a schema again: themselves, their indexes, and what is laid on them."""
 
     tables: list[str]
+    indexes: list[str]
     rest: list[str]
 
 
@@ -62,7 +63,8 @@ def making(connection: psycopg.Connection, schema: str, twin: str) -> Making:
     return Making(
         # The first step names both schemas on purpose; what comes later speaks of the twin alone.
         [row.statement for row in made if row.step == 1],
-        [retargeted(row.statement, names, schema, twin) for row in made if row.step > 1],
+        [retargeted(row.statement, names, schema, twin) for row in made if row.step == 2],
+        [retargeted(row.statement, names, schema, twin) for row in made if row.step > 2],
     )
 
 

@@ -81,15 +81,15 @@ SELECT step, statement FROM (
     SELECT 1 AS step, format('CREATE TABLE %%s (LIKE %%s INCLUDING ALL EXCLUDING INDEXES)', new, old) AS statement
     FROM t
     UNION ALL
-    SELECT 2, format('ALTER TABLE %%s OWNER TO %%s', new, relowner::regrole) FROM t
-    UNION ALL
-    SELECT 2, format('ALTER TABLE %%s SET (%%s)', new, o) FROM t CROSS JOIN unnest(t.reloptions) AS o
-    UNION ALL
-    SELECT 2, format('ALTER TABLE %%s SET (toast.%%s)', t.new, o)
-    FROM t INNER JOIN pg_catalog.pg_class AS toast ON toast.oid = t.reltoastrelid CROSS JOIN unnest(toast.reloptions) AS o
-    UNION ALL
-    SELECT 3, pg_get_indexdef(i.indexrelid) FROM t INNER JOIN pg_catalog.pg_index AS i ON i.indrelid = t.oid
+    SELECT 2, pg_get_indexdef(i.indexrelid) FROM t INNER JOIN pg_catalog.pg_index AS i ON i.indrelid = t.oid
     WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS k WHERE k.conindid = i.indexrelid AND k.contype = 'x')
+    UNION ALL
+    SELECT 3, format('ALTER TABLE %%s OWNER TO %%s', new, relowner::regrole) FROM t
+    UNION ALL
+    SELECT 3, format('ALTER TABLE %%s SET (%%s)', new, o) FROM t CROSS JOIN unnest(t.reloptions) AS o
+    UNION ALL
+    SELECT 3, format('ALTER TABLE %%s SET (toast.%%s)', t.new, o)
+    FROM t INNER JOIN pg_catalog.pg_class AS toast ON toast.oid = t.reltoastrelid CROSS JOIN unnest(toast.reloptions) AS o
     UNION ALL
     SELECT 4, format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s USING INDEX %%I', t.new, k.conname,
                      CASE k.contype WHEN 'p' THEN 'PRIMARY KEY' ELSE 'UNIQUE' END, x.relname)

@@ -14,12 +14,12 @@ from psycopg import IsolationLevel
 
 from ingestion.codec import Codec
 from ingestion.landing.log import Log
-from ingestion.replay import bulk, catalogue, checksums, letters, standing, swap, twin
+from ingestion.replay import bulk, catalogue, checksums, letters, sessions, standing, swap, twin
 from ingestion.replay.checksums import Table
 from ingestion.replay.errors import ReplayError
 from ingestion.replay.loader import Loader
 from ingestion.replay.source import Source
-from ingestion.replay.twin import LIVE, TWIN
+from ingestion.replay.twin import LIVE
 
 Progress = Callable[[str, int, int], None]
 """Told the stage, how much of it is done, and of how much (offsets; 0 of 0 where that cannot be told)."""
@@ -98,7 +98,7 @@ def replay(
         RegistryUnavailable: the registry does not answer.
         psycopg.OperationalError: PostgreSQL does not.
     """
-    with _session(dsn) as control, _turn(control), ExitStack() as open_:
+    with sessions.opened(dsn) as control, _turn(control), ExitStack() as open_:
         _sees_everything(control)
         twin.drop(control)
         twin.drop(control, swap.REPLACED)
@@ -107,7 +107,7 @@ def replay(
         open_.callback(_clean_up, dsn)
         twin.create(control)
         log = open_.enter_context(Log(bootstrap))
-        writing = open_.enter_context(_session(dsn))
+        writing = open_.enter_context(sessions.opened(dsn))
         target = standing.positions(control)
         total = sum(target.values())
         began = time.monotonic()
@@ -121,13 +121,12 @@ def replay(
             on_progress=lambda done: on_progress("reading", done, max(total, done)),
         )
         on_progress("building indexes", 0, 0)
-        bulk.sum_up(control)
-        twin.complete(control)
+        twin.index(dsn, control, beside=[bulk.TOTALS])
+        twin.complete(dsn, control)
         source = Source(writing, lake, log, Codec(registry_url), topics)
         loader = Loader(writing, topics, source, lambda done: on_progress("reading", done, max(total, done)))
         loader.load(target)
         on_progress("catching up", 0, 0)
-        _tidy(control)
         deadline = time.monotonic() + _PATIENCE
         _catch_up(control, loader, deadline)
         seconds, read = time.monotonic() - began, source.read
@@ -170,7 +169,7 @@ def _catch_up(connection: psycopg.Connection, loader: Loader, deadline: float) -
 
 def _compare(dsn: str, control: psycopg.Connection, loader: Loader) -> list[Table]:
     """At one moment of live: its snapshot stays while the twin is brought to the same offsets."""
-    with _session(dsn) as frozen:
+    with sessions.opened(dsn) as frozen:
         frozen.isolation_level = IsolationLevel.REPEATABLE_READ
         frozen.read_only = True
         with frozen.transaction():
@@ -199,12 +198,6 @@ def _swap(control: psycopg.Connection, loader: Loader, *, keep: bool) -> str:
         _catch_up(control, loader, deadline)
 
 
-def _tidy(connection: psycopg.Connection) -> None:
-    """Give the planner the statistics, and readers the visibility map, that tables of this size would have."""
-    for table in catalogue.tables(connection, TWIN):
-        connection.execute(f"VACUUM (ANALYZE) {TWIN}.{table}")
-
-
 def _sees_everything(connection: psycopg.Connection) -> None:
     for table in catalogue.tables(connection, LIVE):
         if connection.execute("SELECT row_security_active(%s)", (f"{LIVE}.{table}",)).fetchone()[0]:
@@ -217,19 +210,10 @@ def _sees_everything(connection: psycopg.Connection) -> None:
 def _clean_up(dsn: str) -> None:
     """What was not swapped in is of no use. In a session of its own: those of the replay may be broken."""
     try:
-        with _session(dsn) as connection:
+        with sessions.opened(dsn) as connection:
             twin.drop(connection)
     except psycopg.OperationalError:
         return  # PostgreSQL is away; the next replay drops it
-
-
-@contextmanager
-def _session(dsn: str) -> Iterator[psycopg.Connection]:
-    """In autocommit. Its statements end when this process dies."""
-    with psycopg.connect(dsn, autocommit=True, application_name="outlay-replay") as connection:
-        connection.execute("SET client_connection_check_interval = '1s'")
-        connection.execute("SET TimeZone = 'UTC'")
-        yield connection
 
 
 @contextmanager

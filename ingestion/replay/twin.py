@@ -2,44 +2,67 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import psycopg
 from psycopg import errors as pg
 from psycopg import sql
 
-from ingestion.replay import catalogue
+from ingestion.replay import catalogue, sessions
 from ingestion.replay.errors import ReplayError
 
 LIVE, TWIN = "live", "replay"
 
 
 def create(connection: psycopg.Connection) -> None:
-    """Make the twin's tables and views from what the catalogue says of `live`, without indexes, policies and rights."""
+    """Make the twin's tables and views from what the catalogue says of `live`, without indexes, policies and rights.
+
+    PostgreSQL leaves the tables alone until `complete`: a vacuum would read what is still being written.
+    """
     with connection.transaction():
         connection.execute(f"CREATE SCHEMA {TWIN}")
         with catalogue.qualified(connection):
             for statement in catalogue.making(connection, LIVE, TWIN).tables:
                 connection.execute(statement)
             _create_views(connection)
+        for table in catalogue.tables(connection, TWIN):
+            connection.execute(f"ALTER TABLE {TWIN}.{table} SET (autovacuum_enabled = off)")
 
 
-def complete(connection: psycopg.Connection) -> None:
-    """Lay on the twin's tables all that those of `live` have.
+def index(dsn: str, connection: psycopg.Connection, *, beside: Sequence[str] = ()) -> None:
+    """Make the indexes that the tables of `live` have, one for each processor at once.
+
+    Args:
+        beside: statements to execute at the same time.
 
     Raises:
-        ReplayError: it did not become the same, and the message names what differs; or a place of the log is in it
-            twice.
+        ReplayError: a place of the log is in the twin twice.
     """
+    with catalogue.qualified(connection):
+        statements = catalogue.making(connection, LIVE, TWIN).indexes
+    try:
+        sessions.each(dsn, [*beside, *statements], "SET maintenance_work_mem = '256MB'")
+    except pg.UniqueViolation as error:
+        raise ReplayError(
+            f"bronze holds a place of the log twice ({error.diag.message_detail}): `outlay bronze audit`"
+        ) from error
+
+
+def complete(dsn: str, connection: psycopg.Connection) -> None:
+    """Lay on the twin's tables all else that those of `live` have, and give the planner their statistics.
+
+    Raises:
+        ReplayError: it did not become the same, and the message names what differs.
+    """
+    tables = catalogue.tables(connection, TWIN)
     with connection.transaction():
-        connection.execute("SET LOCAL maintenance_work_mem = '512MB'")
+        for table in tables:
+            connection.execute(f"ALTER TABLE {TWIN}.{table} RESET (autovacuum_enabled)")
         with catalogue.qualified(connection):
             for statement in catalogue.making(connection, LIVE, TWIN).rest:
-                try:
-                    connection.execute(statement)
-                except pg.UniqueViolation as error:
-                    raise ReplayError(
-                        f"bronze holds a place of the log twice ({error.diag.message_detail}): `outlay bronze audit`"
-                    ) from error
+                connection.execute(statement)
         check(connection)
+    sessions.each(dsn, [f"ANALYZE {TWIN}.{table}" for table in tables])
 
 
 def check(connection: psycopg.Connection) -> None:

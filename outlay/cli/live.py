@@ -33,6 +33,7 @@ def live(address: tuple[str, int] | None) -> None:
     Example:
         outlay live --metrics 127.0.0.1:9464
     """
+    from ingestion import garbage
     from ingestion.dead_letters.relay import publishing
     from ingestion.projection import Metrics, ProjectionError, run
 
@@ -57,6 +58,7 @@ def live(address: tuple[str, int] | None) -> None:
             metrics.serve(*address)
         except OSError as error:
             raise Failure(f"the metrics cannot be served at {address[0]}:{address[1]}: {error.strerror}") from error
+    garbage.collect_seldom()
     log.info("live starts", kafka=chosen.bootstrap, registry=chosen.registry)
     try:
         with publishing(bootstrap=chosen.bootstrap, dsn=chosen.dsn("projector")):

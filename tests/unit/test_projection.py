@@ -65,7 +65,9 @@ def unpacked(row: bytes) -> list[bytes | None]:
 
 def test_an_event_becomes_a_row_with_its_place_and_own_fields():
     record = read(Message(b"value"), "topic-1", Decodes(PURCHASE))
-    topic, topic_id, partition, offset, logged_at, workspace_id, event_id, entity, entity_id, *_ = unpacked(record.row)
+    is_split, topic, topic_id, partition, offset, logged_at, *ids = unpacked(record.row)
+    workspace_id, event_id, entity, entity_id, *_ = ids
+    assert is_split == b"\1"
     assert (topic, topic_id, partition[-1], offset[-1]) == (b"transaction", b"topic-1", 3, 42)
     since_2000 = timedelta(microseconds=int.from_bytes(logged_at, "big"))
     assert datetime(2000, 1, 1, tzinfo=UTC) + since_2000 == LOGGED
