@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import tarfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ PINS = {
     "registry": (REGISTRY,),
     "spark": (SPARK_AVRO,),
 }
-_WITH_DEPENDENCIES = ("kafka",)  # the registry's archive is complete, and pyspark has what spark-avro needs
+_ALONE = ("registry", "spark")  # the registry's archive is complete, and pyspark has what spark-avro needs
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ def repository(cache: Path) -> Path:
     return cache / "maven"
 
 
-def locked(server: str | None = None) -> list[Jar]:
-    """The pinned files of `server`, or of all, in the order of the class path."""
-    lines = (line.split() for line in LOCK.read_text().splitlines() if line and not line.startswith("#"))
+def locked(server: str | None = None, file: Path = LOCK) -> list[Jar]:
+    """The files that `file` pins for `server`, or for all, in the order of the class path."""
+    lines = (line.split() for line in file.read_text().splitlines() if line and not line.startswith("#"))
     return [Jar(*line) for line in lines if server in (None, line[0])]
 
 
@@ -68,21 +68,26 @@ def registry_home(cache: Path) -> Path:
 
 
 def fetch(servers: Iterable[str], cache: Path, progress: Callable[[str, int, int], None]) -> None:
-    """Make the files of `servers` lie in the cache, complete and as pinned; downloads only what is missing.
+    """`download` the files of `servers`, and unpack the registry if it is one of them."""
+    wanted = [jar for server in servers for jar in locked(server)]
+    download(wanted, cache, progress)
+    if "registry" in servers and not registry_home(cache).exists():
+        _unpack(next(jar for jar in wanted if jar.server == "registry").path(cache), registry_home(cache))
+
+
+def download(wanted: Sequence[Jar], cache: Path, progress: Callable[[str, int, int], None]) -> None:
+    """Make the files lie in the cache, complete and as pinned; downloads only what is missing.
 
     `progress` is called from several threads with (file name, bytes just received, size of the file).
 
     Raises:
         StackError: a download failed, or is not the pinned file (it is deleted, and fetched again next time).
     """
-    wanted = [jar for server in servers for jar in locked(server)]
     with ThreadPoolExecutor(8) as pool:
         intact = list(pool.map(lambda jar: _sha256(jar.path(cache)) == jar.sha256, wanted))
         missing = [jar for jar, good in zip(wanted, intact, strict=True) if not good]
         for failure in [pool.submit(_download, jar, cache, progress) for jar in missing]:
             failure.result()
-    if "registry" in servers and not registry_home(cache).exists():
-        _unpack(next(jar for jar in wanted if jar.server == "registry").path(cache), registry_home(cache))
 
 
 def _download(jar: Jar, cache: Path, progress: Callable[[str, int, int], None]) -> None:
@@ -142,11 +147,11 @@ def _sha256(path: Path) -> str | None:
         return None
 
 
-def lock(cache: Path) -> str:
-    """Resolve `PINS`, download what they name, and return the text of ``jars.lock``."""
+def lock(cache: Path, pinned: Mapping[str, Sequence[str]] = PINS, *, by: str = "outlay.stack.jars") -> str:
+    """Resolve what is pinned, download it, and return the text of the lock file that ``python -m <by> lock`` makes."""
     context = MavenContext(repo_cache=repository(cache), timeout=60)
-    lines = ["# server, Maven coordinate, sha256. Made by: python -m outlay.stack.jars lock"]
-    for server, pins in PINS.items():
+    lines = [f"# server, Maven coordinate, sha256. Made by: python -m {by} lock"]
+    for server, pins in pinned.items():
         for artifact in _resolve(context, server, pins):
             kind = [artifact.packaging, artifact.classifier] if artifact.classifier else []
             coordinate = ":".join([artifact.groupId, artifact.artifactId, *kind, artifact.version])
@@ -154,8 +159,8 @@ def lock(cache: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _resolve(context: MavenContext, server: str, pins: tuple[str, ...]) -> list[Artifact]:
-    if server not in _WITH_DEPENDENCIES:
+def _resolve(context: MavenContext, server: str, pins: Sequence[str]) -> list[Artifact]:
+    if server in _ALONE:
         return [_artifact(context, pin) for pin in pins]
     # raw: the versions that the server itself names, not those of another dependency's bill of materials
     asked = [Dependency(_artifact(context, pin), raw=True) for pin in pins]
