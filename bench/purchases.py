@@ -43,27 +43,27 @@ def write(count: int, *, households: int = 1_000) -> None:
     here = settings()
     codec = Codec(here.registry)
     with EventProducer(here.bootstrap, codec, client_id="bench", linger=0.02) as producer:
-        for event, value in encoded(codec, count, households=households):
+        for event, _, value in encoded(codec, count, households=households):
             producer.send_encoded(TOPIC, event, value)
         if producer.flush(120):
             raise SystemExit("Kafka has not acknowledged all purchases: see `outlay status`")
 
 
-def encoded(codec: Codec, count: int, *, households: int = 1_000) -> Iterator[tuple[dict[str, Any], bytes]]:
-    """Purchases with their Avro. Each has ids of its own; of the event, only the workspace is to be used."""
+def encoded(codec: Codec, count: int, *, households: int = 1_000) -> Iterator[tuple[dict[str, Any], UUID, bytes]]:
+    """Purchases, each with its transaction and its Avro. Of the event, only the workspace is to be used."""
     whose = [(events.new_id(), events.new_id()) for _ in range(households)]
     shapes = [_cut(codec, purchase(*whose[n % households], n)) for n in range(max(households, _SHAPES))]
     ids = random.Random(events.new_id().int)  # noqa: S311
     for number in range(count):
         event, parts = shapes[number % len(shapes)]
-        one, other = (str(UUID(int=ids.getrandbits(128), version=4)).encode() for _ in range(2))
-        yield event, b"".join((parts[0], one, parts[1], other, parts[2]))
+        event_id, transaction = (UUID(int=ids.getrandbits(128), version=4) for _ in range(2))
+        value = b"".join((parts[0], str(event_id).encode(), parts[1], str(transaction).encode(), parts[2]))
+        yield event, transaction, value
 
 
 def _cut(codec: Codec, event: dict[str, Any]) -> tuple[dict[str, Any], tuple[bytes, bytes, bytes]]:
-    """The event's Avro around the two ids that each purchase has of its own."""
+    """The event's Avro around the two ids that each purchase has of its own: the event's, and its transaction's."""
     value = codec.encode(TOPIC, event)
-    ids = sorted((str(event[name]).encode() for name in ("event_id", "transaction_id")), key=value.index)
-    first, rest = value.split(ids[0])
-    between, last = rest.split(ids[1])
+    first, rest = value.split(str(event["event_id"]).encode())
+    between, last = rest.split(str(event["transaction_id"]).encode())
     return event, (first, between, last)

@@ -68,6 +68,11 @@ def making(connection: psycopg.Connection, schema: str, twin: str) -> Making:
     )
 
 
+def vacuuming(connection: psycopg.Connection, schema: str, twin: str) -> list[str]:
+    """The statements that have the tables of `twin` vacuumed as those of `schema` are."""
+    return _scalars(connection, "vacuuming", schema=schema, twin=twin)
+
+
 def describe(connection: psycopg.Connection, schema: str) -> Description:
     """Everything of the tables of a schema that a reader, a writer or the planner could notice."""
     with qualified(connection):

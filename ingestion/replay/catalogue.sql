@@ -142,6 +142,13 @@ SELECT step, statement FROM (
 ) AS made
 ORDER BY step, statement
 
+-- name: vacuuming
+SELECT format('ALTER TABLE %%I.%%I ', %(twin)s::text, c.relname)
+       || CASE WHEN o IS NULL THEN 'RESET (autovacuum_enabled)' ELSE format('SET (%%s)', o) END
+FROM pg_catalog.pg_class AS c
+LEFT JOIN LATERAL unnest(c.reloptions) AS o ON o LIKE 'autovacuum\_enabled=%%'
+WHERE c.relnamespace = %(schema)s::regnamespace AND c.relkind IN ('r', 'p') ORDER BY c.relname
+
 -- name: dependents
 -- Views and functions that hold a table by its number: they have to be made again when another takes its name.
 SELECT DISTINCT v.oid, v.relkind::text AS kind, format('%%I.%%I', n.nspname, v.relname) AS name,

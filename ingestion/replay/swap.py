@@ -22,6 +22,10 @@ REPLACED = "replaced"
 _LAST = 1_000  # offsets that may be left to read while the projector waits
 _PAUSED = 2.0  # seconds that it may have to wait for them
 _LOCK = "500ms"  # that others queue behind us, at most, when somebody reads for long
+_DETECT = "200ms"  # of waiting, after which PostgreSQL ends an automatic vacuum that is in the way; usually a second
+_ASK_VACUUMS_TO_GO = """
+SELECT set_config('deadlock_timeout', %s, true) WHERE has_parameter_privilege('deadlock_timeout', 'SET')
+"""
 
 
 class NotYet(Exception):
@@ -56,6 +60,7 @@ def swap(connection: psycopg.Connection, loader: Loader, *, level: datetime, kee
     """
     with connection.transaction():
         connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(_LOCK)))
+        connection.execute(_ASK_VACUUMS_TO_GO, (_DETECT,))
         _lock(connection, "live.offsets", mode="EXCLUSIVE")
         _read_the_last(connection, loader)
         _no_older_snapshots(connection, level)
@@ -63,10 +68,12 @@ def swap(connection: psycopg.Connection, loader: Loader, *, level: datetime, kee
         held = catalogue.dependents(connection, LIVE)
         for name in [each.name for each in held if each.kind == "v"]:
             _lock(connection, name)
-        for table in catalogue.tables(connection, LIVE):
-            _lock(connection, f"{LIVE}.{table}")
+        for schema in (LIVE, TWIN):
+            for table in catalogue.tables(connection, schema):
+                _lock(connection, f"{schema}.{table}")
         held = _still(held, connection)
         letters.carry_over(connection)
+        twin.wake(connection)
         twin.check(connection)
         _same_offsets(connection)
         old = f"{REPLACED}_{datetime.now(UTC):%Y%m%dt%H%M%Sz}" if keep else REPLACED

@@ -17,7 +17,7 @@ LIVE, TWIN = "live", "replay"
 def create(connection: psycopg.Connection) -> None:
     """Make the twin's tables and views from what the catalogue says of `live`, without indexes, policies and rights.
 
-    PostgreSQL leaves the tables alone until `complete`: a vacuum would read what is still being written.
+    No automatic vacuum begins until `wake`: it would read what is being written, and hold up the swap.
     """
     with connection.transaction():
         connection.execute(f"CREATE SCHEMA {TWIN}")
@@ -25,8 +25,13 @@ def create(connection: psycopg.Connection) -> None:
             for statement in catalogue.making(connection, LIVE, TWIN).tables:
                 connection.execute(statement)
             _create_views(connection)
-        for table in catalogue.tables(connection, TWIN):
-            connection.execute(f"ALTER TABLE {TWIN}.{table} SET (autovacuum_enabled = off)")
+        _put_to_sleep(connection)
+
+
+def wake(connection: psycopg.Connection) -> None:
+    """Let the twin be vacuumed as the tables of `live` are."""
+    for statement in catalogue.vacuuming(connection, LIVE, TWIN):
+        connection.execute(statement)
 
 
 def index(dsn: str, connection: psycopg.Connection, *, beside: Sequence[str] = ()) -> None:
@@ -56,12 +61,12 @@ def complete(dsn: str, connection: psycopg.Connection) -> None:
     """
     tables = catalogue.tables(connection, TWIN)
     with connection.transaction():
-        for table in tables:
-            connection.execute(f"ALTER TABLE {TWIN}.{table} RESET (autovacuum_enabled)")
         with catalogue.qualified(connection):
             for statement in catalogue.making(connection, LIVE, TWIN).rest:
                 connection.execute(statement)
+        wake(connection)
         check(connection)
+        _put_to_sleep(connection)
     sessions.each(dsn, [f"ANALYZE {TWIN}.{table}" for table in tables])
 
 
@@ -102,6 +107,11 @@ def drop(connection: psycopg.Connection, schema: str = TWIN) -> None:
 
 def dependents_line(error: psycopg.Error) -> str:
     return "; ".join((error.diag.message_detail or str(error)).splitlines())
+
+
+def _put_to_sleep(connection: psycopg.Connection) -> None:
+    for table in catalogue.tables(connection, TWIN):
+        connection.execute(f"ALTER TABLE {TWIN}.{table} SET (autovacuum_enabled = off)")
 
 
 def _create_views(connection: psycopg.Connection) -> None:

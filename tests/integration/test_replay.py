@@ -479,6 +479,21 @@ def test_a_long_reader_delays_the_swap_and_nobody_waits_behind_it(world):
     assert slowest < 2  # half a second for each lock that is tried, and then everybody goes on
 
 
+def test_a_vacuum_of_the_new_tables_delays_the_swap_and_no_automatic_one_begins_before(world):
+    options: list[tuple] = []
+    with psycopg.connect(world.dsn) as vacuum:
+
+        def holding(stage: str, done: int, total: int) -> None:
+            if stage == "swapping":
+                options.extend(world.rows("SELECT reloptions FROM pg_class WHERE oid = 'replay.events'::regclass"))
+                vacuum.execute("LOCK TABLE replay.events IN SHARE UPDATE EXCLUSIVE MODE")  # as a vacuum does
+                threading.Timer(2, vacuum.rollback).start()
+
+        assert world.replay(on_progress=holding).swapped
+    assert options == [(["autovacuum_enabled=off"],)]
+    assert world.rows("SELECT reloptions FROM pg_class WHERE oid = 'live.events'::regclass") == [(None,)]
+
+
 def test_a_transaction_with_an_older_snapshot_reads_the_whole_view(world):
     with world.app() as old:
         count = old.execute("SELECT count(*) FROM live.transactions").fetchone()

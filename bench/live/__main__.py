@@ -1,0 +1,236 @@
+"""The projector beside its peers, and beside the most that this machine could do, all in one run.
+
+drain     so many events wait, and are written at once. Median of the rounds; rates are of the last four fifths.
+paced     events come at an even pace; from the call that sent one until a reader could see it.
+kill      SIGKILL while 1,000 events a second come, started again at once.
+
+`outlay` is `outlay live` with the production schema: history, decisions, indexes, totals. `outlay plain` is the same
+reading with a plain upsert into one table, which is what `connect` (Kafka Connect with Debezium's JDBC sink) and
+`spark` (Structured Streaming, foreachBatch) do by themselves; with `+ triggers` they upsert too, and triggers do all
+the rest. A system whose contents are not those that the log asks for is marked INVALID.
+
+Needs servers without a projector: `outlay up --only postgres,kafka,registry`, then `outlay bench live`. What it writes
+stays in the log.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import partial
+from statistics import median
+from typing import Any
+
+from bench import purchases
+from bench.live import checks, limits, measure, scene
+from bench.live.connect import Connect
+from bench.live.measure import Drained, Failed
+from bench.live.plain import Plain
+from bench.live.projector import Projector
+from bench.live.scene import Scene
+from bench.live.spark import Spark
+from bench.live.system import System
+
+SYSTEMS: dict[str, Callable[[], System]] = {
+    "outlay": Projector, "plain": Plain, "connect": Connect, "spark": Spark
+}  # fmt: skip
+PARTS = ("drain", "paced", "kill")
+RATES = (1_000, 5_000)  # events a second
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=200_000, help="of one drain")
+    parser.add_argument("--history", type=int, default=100_000, help="events that live holds before")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=30, help="of one pace")
+    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=["outlay"], help="default: outlay alone")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=["drain"])
+    parser.add_argument("--json", action="store_true", dest="as_json")
+    given = parser.parse_args()
+    say = partial(print, file=sys.stderr if given.as_json else sys.stdout, flush=True)
+    bench = Bench(given.events, given.history, [SYSTEMS[name]() for name in given.systems], say)
+    found = bench.run(given.parts, given.rounds, given.seconds)
+    if given.as_json:
+        print(json.dumps(found))
+    else:
+        print(*_told(found), sep="\n")
+    sys.exit(any(system.get("invalid") for system in found["systems"].values()))
+
+
+class Bench:
+    """One run.
+
+    Args:
+        count: events of a drain.
+        history: events that live holds before.
+        say: told each result as it comes.
+    """
+
+    def __init__(self, count: int, history: int, systems: list[System], say: Callable[[str], None]):
+        self._count, self._say, self._systems = count, say, systems
+        for system in systems:
+            system.prepare()
+        self._topics = scene.topics()
+        self._begin = scene.ends(self._topics)
+        purchases.write(history)
+        self._start = scene.ends(self._topics)
+        self._history = scene.records(self._topics, self._begin, self._start)
+        self._results: dict[str, dict[str, Any]] = {}
+
+    def run(self, parts: Iterable[str], rounds: int, seconds: float) -> dict[str, Any]:
+        """Rates in events a second, CPU in microseconds an event, times in milliseconds, memory in MiB."""
+        found: dict[str, Any] = {"events": self._count, "systems": self._results}
+        if "drain" in parts:
+            purchases.write(self._count)
+            found["limits"] = self._drain(rounds)
+        for system in self._systems:
+            if "paced" in parts:
+                for rate in RATES:
+                    self._attempt(system, partial(self._paced, rate=rate, seconds=seconds))
+            if "kill" in parts:
+                self._attempt(system, self._kill)
+        found["ratios"] = _ratios(found)
+        return found
+
+    def _drain(self, rounds: int) -> dict[str, Any]:
+        end = scene.ends(self._topics)
+        rates: dict[str, list[float]] = {"merge": [], "upsert": [], "consume": []}
+        drained: dict[str, list[Drained]] = {}
+        expected: checks.Sums = {}
+        for number in range(1, rounds + 1):
+            rate, batches = limits.consumed(self._start, end)
+            rates["consume"].append(rate)
+            with self._scene() as at:
+                rates["upsert"].append(limits.upserted(at, batches))
+            del batches
+            with self._scene() as at:
+                rates["merge"].append(limits.merged(at, scene.records(self._topics, self._start, end)))
+                expected |= checks.sums(at, "live.transactions") | checks.expected_plain(at)
+            self._say("round {}: merge {:,.0f}, upsert {:,.0f}, only read {:,.0f} events/s".format(
+                number, *(of[-1] for of in rates.values())))  # fmt: skip
+            for system in self._systems:
+                ways = (
+                    [False] if system.table == "live.transactions" or system.name == "outlay plain" else [False, True]
+                )
+                for with_triggers in ways:
+                    self._attempt(system, partial(self._drained, end=end, expected=expected, drained=drained,
+                                                  with_triggers=with_triggers))  # fmt: skip
+        for name, of in drained.items():
+            self._result(name).update(_summary(of))
+        return {name: round(median(of)) for name, of in rates.items()}
+
+    def _drained(
+        self,
+        system: System,
+        end: scene.Places,
+        expected: checks.Sums,
+        drained: dict[str, list[Drained]],
+        with_triggers: bool,
+    ) -> None:
+        name = f"{system.name} + triggers" if with_triggers else system.name
+        with self._scene(with_triggers=with_triggers) as at:
+            found = measure.drain(system, at, end, self._count)
+            wrong = [table for table, sums in checks.sums(at, system.table).items() if sums != expected[table]]
+        if wrong:
+            raise Failed(f"{name}: {', '.join(wrong)} is not what the log says")
+        drained.setdefault(name, []).append(found)
+        self._say(
+            f"  {name:<20} {found.rate:>9,.0f} events/s, CPU {found.sink_cpu:.1f} + {found.database_cpu:.1f} us, "
+            f"{found.memory / 2**20:,.0f} MiB"
+        )
+
+    def _paced(self, system: System, rate: int, seconds: float) -> None:
+        with self._scene(scene.ends(self._topics)) as at:
+            found = measure.paced(system, at, rate, seconds)
+        self._result(system.name).setdefault("paced", {})[str(rate)] = asdict(found)
+        self._say(f"  {system.name:<20} {rate:,}/s: p50 {found.p50} ms, p95 {found.p95} ms, p99 {found.p99} ms")
+
+    def _kill(self, system: System) -> None:
+        with self._scene(scene.ends(self._topics)) as at:
+            found = measure.killed(system, at, RATES[0])
+        self._result(system.name).update(asdict(found))
+        said = f"{found.lost} lost, {found.doubled} doubled, caught up after {found.recovery} s"
+        self._say(f"  {system.name:<20} killed: {said}")
+
+    def _attempt(self, system: System, work: Callable[[System], None]) -> None:
+        try:
+            work(system)
+        except Failed as reason:
+            self._result(system.name)["invalid"] = str(reason)
+            self._say(f"  INVALID: {reason}")
+
+    def _result(self, name: str) -> dict[str, Any]:
+        return self._results.setdefault(name, {})
+
+    @contextmanager
+    def _scene(self, start: scene.Places | None = None, *, with_triggers: bool = False) -> Iterator[Scene]:
+        """With the history; the system begins to read at `start`, or behind the history."""
+        start = start or self._start
+        with scene.opened(self._topics, self._begin, self._history, start, with_triggers=with_triggers) as at:
+            yield at
+
+
+def _summary(rounds: list[Drained]) -> dict[str, Any]:
+    return {
+        "events_per_second": round(median(of.rate for of in rounds)),
+        "slowest_round": round(min(of.rate for of in rounds)),
+        "events_per_cpu_second": round(1e6 / median(of.sink_cpu for of in rounds)),
+        "sink_cpu_us": round(median(of.sink_cpu for of in rounds), 1),
+        "database_cpu_us": round(median(of.database_cpu for of in rounds), 1),
+        "last_tenth_to_first": round(median(of.tenths[-1] / of.tenths[0] for of in rounds), 2),
+        "peak_rss_mb": round(max(of.memory for of in rounds) / 2**20),
+        "rounds": [asdict(of) for of in rounds],
+    }
+
+
+def _ratios(found: dict[str, Any]) -> dict[str, float]:
+    """Of medians; `plain` is against the peers' plain upsert, `production` against theirs with triggers."""
+    systems, at_most = found["systems"], found.get("limits", {})
+    made: dict[str, float] = {}
+
+    def of(name: str, what: str) -> float | None:
+        return systems.get(name, {}).get(what)
+
+    def against(label: str, ours: float | None, peers: Iterable[float | None], way: Callable = max) -> None:
+        there = [peer for peer in peers if peer]
+        if ours and there:
+            made[label] = round(ours / way(there), 2)
+
+    for label, name, suffix in (("plain", "outlay plain", ""), ("production", "outlay", " + triggers")):
+        names = [peer + suffix for peer in ("connect", "spark")]
+        against(f"{label}_events_per_second_vs_best_peer", of(name, "events_per_second"),
+                [of(peer, "events_per_second") for peer in names])  # fmt: skip
+        against(f"{label}_slowest_round_vs_best_peer", of(name, "slowest_round"),
+                [of(peer, "events_per_second") for peer in names])  # fmt: skip
+        against(f"{label}_cpu_vs_best_peer", of(name, "events_per_cpu_second"),
+                [of(peer, "events_per_cpu_second") for peer in names])  # fmt: skip
+    against("limit_share", of("outlay", "events_per_second"), [at_most.get("merge")])
+    against("plain_limit_share", of("outlay plain", "events_per_second"), [at_most.get("upsert")])
+    for rate in map(str, RATES):
+        p99 = [systems.get(name, {}).get("paced", {}).get(rate, {}).get("p99") for name in ("outlay", "connect")]
+        against(f"p99_vs_connect_at_{rate}", p99[0], [p99[1]])
+    return made
+
+
+def _told(found: dict[str, Any]) -> Iterator[str]:
+    for name, of in found["systems"].items():
+        if "invalid" in of:
+            yield f"{name:<20} INVALID: {of['invalid']}"
+        if "events_per_second" in of:
+            yield (
+                f"{name:<20} {of['events_per_second']:>9,} events/s (slowest {of['slowest_round']:,}), "
+                f"{of['events_per_cpu_second']:,} a CPU second of the sink, {of['peak_rss_mb']:,} MiB"
+            )
+    for name, rate in found.get("limits", {}).items():
+        yield f"{name + ' alone':<20} {rate:>9,} events/s"
+    for name, ratio in found["ratios"].items():
+        yield f"{name:<42} {ratio}"
+
+
+if __name__ == "__main__":
+    main()

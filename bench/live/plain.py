@@ -1,0 +1,166 @@
+"""The projector's parts at the peers' semantics: a plain upsert into one table, no history, no decisions, no totals.
+
+It reads the log, checks and decodes as `outlay live` does, and moves its offsets in the transaction that upserts, so it
+is as exact. Only the merge is another: that is what the peers are compared with.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import psycopg
+from confluent_kafka import Message
+
+from bench.live.system import TOPIC, Running, Task
+from ingestion import garbage, named
+from ingestion.codec import Codec
+from ingestion.columns import TO_2000, Content, cut
+from ingestion.projection.log import Batch, Log, Partition
+from ingestion.projection.rows import END, SIGNATURE
+from ingestion.screened import Screens
+
+SQL = named.statements(Path(__file__).with_name("plain.sql"))
+_DAYS_TO_2000 = 10_957
+_NUMBERS = {
+    "version": ">i4",
+    "occurred_on": ">i4",
+    "occurred_at": ">i8",
+    "recorded_at": ">i8",
+    "partition": ">i4",
+    "offset": ">i8",
+    "logged_at": ">i8",
+    "confidence": ">f8",
+}
+_ROW = np.dtype(
+    [
+        ("fields", ">i2"),
+        *((f"{n}{part}", kind) for n, k in _NUMBERS.items() for part, kind in ((" length", ">i4"), ("", k))),
+    ]
+)
+_IDS = ("workspace_id", "transaction_id", "event_id", "account_id")
+_TEXTS = (
+    "operation", "kind", "status", "amount", "currency", "merchant", "description", "category_id", "category_source",
+    "decided_by", "source",
+)  # fmt: skip
+_FIELDS = len(_NUMBERS) + len(_IDS) + len(_TEXTS)
+_NULL = b"\xff\xff\xff\xff"
+
+
+class Plain:
+    """`python -m bench.live.plain` as a system under measurement."""
+
+    name = "outlay plain"
+    table = "peer.transactions"
+    application = "bench-plain"
+
+    def prepare(self) -> None:
+        """Nothing to have."""
+
+    def start(self, task: Task) -> Running:
+        with psycopg.connect(task.dsn, autocommit=True) as connection:
+            begin(connection, task.start)
+        environment = os.environ | {
+            "BENCH_DSN": task.dsn,
+            "BENCH_KAFKA": task.bootstrap,
+            "BENCH_REGISTRY": task.registry,
+        }
+        return Running([subprocess.Popen([sys.executable, "-m", "bench.live.plain"], env=environment)])
+
+
+def run(dsn: str, bootstrap: str, registry: str, stop: threading.Event) -> None:
+    """Upsert what comes until `stop` is set."""
+    garbage.collect_seldom()
+    screens = Screens(Codec(registry), TOPIC)
+    with psycopg.connect(dsn, autocommit=True, application_name=Plain.application) as connection:
+        connection.execute(SQL["session"])
+        positions = {Partition(TOPIC, number): offset for number, offset in connection.execute(SQL["stand"])}
+
+        def read_ahead() -> tuple[list[bytes], Batch]:
+            batch = log.next()
+            return rows(screens, batch.messages), batch
+
+        with Log(bootstrap, positions) as log, ThreadPoolExecutor(1, "read-ahead") as reader:
+            ahead = reader.submit(read_ahead)
+            while not stop.is_set():
+                made, batch = ahead.result()
+                ahead = reader.submit(read_ahead)
+                write(connection, made, positions, batch.positions)
+                positions |= batch.positions
+
+
+def begin(connection: psycopg.Connection, start: Mapping[int, int]) -> None:
+    """Lay down where to begin, unless it is known; and prepare the session."""
+    connection.execute(SQL["offsets"])
+    connection.cursor().executemany(SQL["begin"], list(start.items()))
+    connection.execute(SQL["session"])
+
+
+def write(
+    connection: psycopg.Connection, made: list[bytes], old: dict[Partition, int], new: dict[Partition, int]
+) -> None:
+    """Upsert and move on, in one transaction.
+
+    Raises:
+        RuntimeError: another one moves the offsets.
+    """
+    moves = [(offset, place.partition, old[place]) for place, offset in new.items() if offset != old[place]]
+    if not moves:
+        return
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.executemany(SQL["move"], moves)
+        if cursor.rowcount != len(moves):
+            raise RuntimeError("another one moves the offsets")
+        if made:
+            with cursor.copy(SQL["copy"]) as copy:
+                copy.write(b"".join([SIGNATURE, *made, END]))
+            cursor.execute(SQL["upsert"])
+
+
+def rows(screens: Screens, messages: Sequence[Message]) -> list[bytes]:
+    """The messages as rows of PostgreSQL's binary COPY.
+
+    Raises:
+        ValueError: one is no purchase of the benchmark.
+    """
+    made: list[bytes] = []
+    values = [message.value() for message in messages]
+    for written, numbers in screens.groups(values):
+        columns = written.screen.read([values[number] for number in numbers])
+        if not columns.flat.all():
+            raise ValueError("not a purchase of the benchmark")
+        content, chosen = Content(columns), [messages[number] for number in numbers]
+        packed = np.empty(len(chosen), _ROW)
+        packed["fields"] = _FIELDS
+        for name, kind in _NUMBERS.items():
+            packed[f"{name} length"] = np.dtype(kind).itemsize
+        packed["version"] = content.numbers("version")
+        packed["occurred_on"] = content.numbers("occurred_on") - _DAYS_TO_2000
+        packed["occurred_at"] = content.numbers("occurred_at")
+        packed["recorded_at"] = content.numbers("recorded_at")
+        packed["partition"] = [message.partition() for message in chosen]
+        packed["offset"] = [message.offset() for message in chosen]
+        packed["logged_at"] = np.array([message.timestamp()[1] for message in chosen]) * 1_000 - TO_2000
+        packed["confidence"] = content.plain("category_confidence")
+        parts = [
+            cut(packed.tobytes(), packed.itemsize),
+            *(content.packed_ids(name, _NULL) for name in _IDS),
+            *(content.packed_texts(name, _NULL) for name in _TEXTS),
+        ]
+        made += map(b"".join, zip(*parts, strict=True))
+    if len(made) != len(messages):
+        raise ValueError("not a purchase of the benchmark")
+    return made
+
+
+if __name__ == "__main__":
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    run(os.environ["BENCH_DSN"], os.environ["BENCH_KAFKA"], os.environ["BENCH_REGISTRY"], ended)
