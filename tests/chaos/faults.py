@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from random import Random
 from uuid import uuid4
 
@@ -393,6 +395,54 @@ def lake_full(world: World) -> str:
     finally:
         ballast.unlink()
     return f"was told; the next landed {world.land()}"
+
+
+@fault("PostgreSQL out of disk", weight=1.5, mounts=True)
+def database_full(world: World) -> str:
+    """The history lies on a small file system of its own, which fills up; the projector waits for room."""
+    with _history_on_a_small_disk(world) as disk:
+        world.wait_for_live(world.probe())
+        ballast = disk / "ballast"
+        with ballast.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(disk).free)
+        try:
+            deadline = time.monotonic() + _HANG
+            while "DiskFull" not in world.projector.said_kinds():
+                reached(time.monotonic() < deadline, f"the projector met no full disk: {world.projector.said()[-3:]}")
+                world.traffic.send(*world.traffic.some(world.random, 200))
+            time.sleep(world.random.uniform(0, 2))
+            reached(world.projector.alive, f"the projector ended: {world.projector.said()[-3:]}")
+        finally:
+            ballast.unlink()
+        world.recover()
+    return "waited until there was room"
+
+
+@contextmanager
+def _history_on_a_small_disk(world: World) -> Iterator[Path]:
+    """Have the rows of live.events on a file system of a few megabytes, and back at the end."""
+    name = f"chaos_{uuid4().hex}"
+    ((data,),) = world.sql("SHOW data_directory")
+    disk = Path(tempfile.mkdtemp(prefix="outlay-chaos-disk-"))
+    try:
+        ((held,),) = world.sql("SELECT pg_relation_size('live.events')")
+        room = f"{4 + held // 2**20}m"
+        reached(run(("mount", "-t", "tmpfs", "-o", f"size={room}", "outlay-chaos", str(disk))), "no disk was mounted")
+        owner = Path(data).stat()
+        rows = disk / "rows"
+        rows.mkdir()
+        for folder in (disk, rows):
+            os.chown(folder, owner.st_uid, owner.st_gid)
+        world.sql(f"CREATE TABLESPACE {name} LOCATION '{rows}'")
+        world.sql(f"ALTER TABLE live.events SET TABLESPACE {name}")
+        try:
+            yield disk
+        finally:
+            world.sql("ALTER TABLE live.events SET TABLESPACE pg_default")
+            world.sql(f"DROP TABLESPACE {name}")
+    finally:
+        run(("umount", "--lazy", str(disk)))
+        disk.rmdir()
 
 
 def _must_stop(child: Child, kind: str, text: str = "") -> None:

@@ -30,7 +30,7 @@ def strike(here: World) -> Iterator[Strike]:
 
     def struck(name: str) -> str:
         if FAULTS[name].mounts and not here.mounted:
-            pytest.skip("the lake cannot be a file system of its own: mounting one needs root")
+            pytest.skip("there can be no small file system: mounting one needs root")
         said = FAULTS[name].strike(here)
         here.recover()
         return said
@@ -96,6 +96,10 @@ def test_a_lake_that_is_not_writable_stops_a_landing_with_one_clear_line(strike:
 
 def test_a_lake_that_is_full_stops_a_landing_with_one_clear_line(strike: Strike):
     strike("lake full")
+
+
+def test_a_database_that_is_out_of_disk_is_waited_for(strike: Strike):
+    strike("PostgreSQL out of disk")
 
 
 def test_a_dozen_random_faults_in_a_row_lose_and_double_nothing(here: World):
