@@ -61,6 +61,7 @@ class Spark:
             "BENCH_FOLDER": str(task.folder),
             "BENCH_JARS": ",".join(map(str, self._jars())),
             "PYSPARK_PYTHON": str(self._python),
+            "SPARK_LOCAL_IP": "127.0.0.1",
         }
         with (task.folder / "spark.log").open("ab") as log:
             command = [self._python, "-m", "bench.live.spark_sink"]
