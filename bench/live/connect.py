@@ -39,6 +39,7 @@ class Connect:
     name = "connect"
     table = "peer.transactions"
     application = "bench-connect"
+    by_triggers = True
 
     def prepare(self) -> None:
         jars.download(jars.locked(file=LOCK), settings().cache, lambda name, count, size: None)

@@ -60,6 +60,7 @@ class Plain:
     name = "outlay plain"
     table = "peer.transactions"
     application = "bench-plain"
+    by_triggers = False
 
     def prepare(self) -> None:
         """Nothing to have."""

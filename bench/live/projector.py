@@ -13,6 +13,7 @@ class Projector:
     name = "outlay"
     table = "live.transactions"
     application = "outlay-live"
+    by_triggers = False
 
     def prepare(self) -> None:
         """Nothing to have."""

@@ -17,6 +17,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from bench.live.system import TOPIC, Task
 from ingestion import migrate, named
 from ingestion.codec import Codec
+from ingestion.producer import KAFKA_LOG
 from ingestion.projection.log import MAX_BATCH, Partition, Topic, describe
 from ingestion.projection.records import Reader, Record
 from ingestion.projection.view import View
@@ -46,12 +47,12 @@ class Scene:
 
 
 def topics() -> dict[str, Topic]:
-    return describe(AdminClient({"bootstrap.servers": settings().bootstrap}))
+    return describe(AdminClient({"bootstrap.servers": settings().bootstrap}, logger=KAFKA_LOG))
 
 
 def ends(of: Mapping[str, Topic]) -> dict[Partition, int]:
     """Where the log ends."""
-    admin = AdminClient({"bootstrap.servers": settings().bootstrap})
+    admin = AdminClient({"bootstrap.servers": settings().bootstrap}, logger=KAFKA_LOG)
     places = {TopicPartition(t, p): OffsetSpec.latest() for t in of for p in range(of[t].partitions)}
     return {Partition(p.topic, p.partition): f.result().offset for p, f in admin.list_offsets(places).items()}
 

@@ -23,6 +23,7 @@ class Spark:
     name = "spark"
     table = "peer.transactions"
     application = "bench-spark"
+    by_triggers = True
 
     def prepare(self) -> None:
         """Make the environment and download the jars.

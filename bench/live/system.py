@@ -71,11 +71,15 @@ class Running:
 
 
 class System(Protocol):
-    """`table` is what it writes; `application` is how its sessions in PostgreSQL call themselves."""
+    """`table` is what it writes; `application` is how its sessions in PostgreSQL call themselves.
+
+    `by_triggers`: whether it is measured once more with triggers that do all that it does not.
+    """
 
     name: str
     table: str
     application: str
+    by_triggers: bool
 
     def prepare(self) -> None:
         """Have all that it needs, downloaded if it is not there yet. Not measured."""
