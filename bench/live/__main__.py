@@ -34,6 +34,7 @@ from bench.live.projector import Projector
 from bench.live.scene import Scene
 from bench.live.spark import Spark
 from bench.live.system import System
+from ingestion import garbage
 
 SYSTEMS: dict[str, Callable[[], System]] = {
     "outlay": Projector, "plain": Plain, "connect": Connect, "spark": Spark
@@ -52,6 +53,7 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=["drain"])
     parser.add_argument("--json", action="store_true", dest="as_json")
     given = parser.parse_args()
+    garbage.collect_seldom()  # a pause of this process would look like one of the system's
     say = partial(print, file=sys.stderr if given.as_json else sys.stdout, flush=True)
     bench = Bench(given.events, given.history, [SYSTEMS[name]() for name in given.systems], say)
     found = bench.run(given.parts, given.rounds, given.seconds)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -27,7 +29,7 @@ Key = tuple[UUID, UUID]
 _PATIENCE = 300  # seconds for a system to come to the end
 _WARM = 0.2  # of all events: before these are in, a rate says more of the start than of the work
 _PACED_PAUSE, _DRAINED_PAUSE = 0.002, 0.02  # seconds between two snapshots
-_SETTLED = 1.0  # seconds; who sees its events later than this has not caught up
+_SETTLED = 0.5  # seconds; who sees its events later than this has not caught up
 _WARM_SECONDS = 5
 _STEP = 0.002  # seconds between two sends of the paced writer
 
@@ -62,7 +64,7 @@ class Paced:
 
 @dataclass(frozen=True)
 class Killed:
-    """What a SIGKILL under load cost: events never seen, events counted twice, and seconds until none was late."""
+    """What a SIGKILL under load cost: events never seen, events counted twice, seconds until none was late any more."""
 
     lost: int
     doubled: int
@@ -134,7 +136,9 @@ def paced(system: System, scene: Scene, rate: int, seconds: float) -> Paced:
         _running(system, scene) as running,
     ):
         _warm_up(scene, system, connection, running)
-        sent = send(rate, seconds)
+        sender = Sender(rate, seconds)
+        sender.send()
+        sent = sender.sent
         _until_there(scene, system, connection, _some(sent), running)
         time.sleep(10 * _PACED_PAUSE)
         took = sorted(_latencies(scene, system, connection, watch, sent))
@@ -146,45 +150,55 @@ def paced(system: System, scene: Scene, rate: int, seconds: float) -> Paced:
 
 def killed(system: System, scene: Scene, rate: int, *, before: float = 5, after: float = 15) -> Killed:
     """Kill it while `rate` events a second come, and start it again at once."""
-    sent: dict[Key, float] = {}
     with _session(scene) as connection, Watch(scene.task.dsn, _PACED_PAUSE) as watch:
         running = system.start(scene.task)
         try:
             _warm_up(scene, system, connection, running)
-            sent |= send(rate, before)
-            running.kill()
-            at = time.time()
-            running = system.start(scene.task)
-            sent |= send(rate, after)
-            _until_there(scene, system, connection, _some(sent), running)
+            sender = Sender(rate, before + after)
+            with ThreadPoolExecutor(1, "sender") as beside:
+                sending = beside.submit(sender.send)
+                time.sleep(before)
+                running.kill()
+                at = time.time()
+                running = system.start(scene.task)
+                sending.result()
+            _until_there(scene, system, connection, _some(sender.sent), running)
             time.sleep(1)
         finally:
             running.stop()
+        sent = sender.sent
         seen = {key: watch.visible(xid) for key, xid in _rows(scene, system, connection) if key in sent}
         late = [when for key, when in seen.items() if when - sent[key] > _SETTLED]
-        return Killed(len(sent) - len(seen), _doubled(scene, connection), round(max(late, default=at) - at, 1))
+        return Killed(len(sent) - len(seen), _doubled(connection), round(max(late, default=at) - at, 1))
 
 
-def send(rate: int, seconds: float) -> dict[Key, float]:
-    """Write purchases at an even pace; workspace and transaction of each, and when it was given to the producer.
+class Sender:
+    """Writes purchases at an even pace. `sent` says of each when it was given to the producer."""
 
-    Raises:
-        Failed: Kafka has not acknowledged all.
-    """
-    here = settings()
-    codec = Codec(here.registry)
-    sent: dict[Key, float] = {}
-    ready = list(purchases.encoded(codec, int(rate * seconds)))
-    with EventProducer(here.bootstrap, codec, client_id="bench-paced", linger=0) as producer:
-        began = time.perf_counter()
-        for number, (event, transaction, value) in enumerate(ready):
-            while (wait := began + number / rate - time.perf_counter()) > 0:
-                time.sleep(max(wait, _STEP))
-            sent[event["workspace_id"], transaction] = time.time()
+    def __init__(self, rate: int, seconds: float):
+        self._rate = rate
+        self._codec = Codec(settings().registry)
+        self._first, *self._ready = purchases.encoded(self._codec, 1 + int(rate * seconds))
+        self.sent: dict[Key, float] = {}
+
+    def send(self) -> None:
+        """Send all.
+
+        Raises:
+            Failed: Kafka has not acknowledged them.
+        """
+        with EventProducer(settings().bootstrap, self._codec, client_id="bench-paced", linger=0) as producer:
+            event, _, value = self._first
             producer.send_encoded(TOPIC, event, value)
-        if producer.flush(60):
-            raise Failed("Kafka has not acknowledged all purchases: see `outlay status`")
-    return sent
+            producer.flush(60)  # connected from here on
+            began = time.perf_counter()
+            for number, (event, transaction, value) in enumerate(self._ready):
+                while (wait := began + number / self._rate - time.perf_counter()) > 0:
+                    time.sleep(max(wait, _STEP))
+                self.sent[event["workspace_id"], transaction] = time.time()
+                producer.send_encoded(TOPIC, event, value)
+            if producer.flush(60):
+                raise Failed("Kafka has not acknowledged all purchases: see `outlay status`")
 
 
 @contextmanager
@@ -203,8 +217,10 @@ def _session(scene: Scene) -> Iterator[psycopg.Connection]:
 
 
 def _warm_up(scene: Scene, system: System, connection: psycopg.Connection, running: Running) -> None:
-    sent = send(1_000, _WARM_SECONDS)
-    _until_there(scene, system, connection, _some(sent), running)
+    sender = Sender(1_000, _WARM_SECONDS)
+    sender.send()
+    _until_there(scene, system, connection, _some(sender.sent), running)
+    os.sync()  # what was written before is not to hold up a commit
 
 
 def _until_there(
@@ -282,7 +298,7 @@ def _latencies(
             yield watch.visible(xid) - sent[key]
 
 
-def _doubled(scene: Scene, connection: psycopg.Connection) -> int:
+def _doubled(connection: psycopg.Connection) -> int:
     """Events that the history holds more than once, or counts otherwise than once; none where there is no history."""
     return connection.execute(
         "SELECT coalesce(sum(n - 1), 0)::bigint FROM (SELECT count(*) AS n FROM live.events GROUP BY workspace_id, "

@@ -14,8 +14,8 @@ from ingestion.producer import KAFKA_LOG
 from ingestion.projection.errors import LogTruncated, TopicMissing
 
 MAX_BATCH = 5_000
-_BUSY = 50  # messages in the last batch; a batch costs as much as about as many, so that waiting for more saves work
-_IDLE, _FILL = 0.2, 0.05  # seconds to wait for a first message, and for a fuller batch when busy
+_BUSY = 10  # messages in the last batch from which on a moment of waiting for more saves whole transactions
+_IDLE, _FILL = 0.2, 0.005  # seconds to wait for a first message, and for a fuller batch when busy
 _ANSWER = 10  # seconds for Kafka to describe its topics
 
 

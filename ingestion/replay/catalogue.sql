@@ -91,6 +91,10 @@ SELECT step, statement FROM (
     SELECT 3, format('ALTER TABLE %%s SET (toast.%%s)', t.new, o)
     FROM t INNER JOIN pg_catalog.pg_class AS toast ON toast.oid = t.reltoastrelid CROSS JOIN unnest(toast.reloptions) AS o
     UNION ALL
+    SELECT 3, format('ALTER TABLE %%s ALTER COLUMN %%I SET STATISTICS %%s', t.new, a.attname, a.attstattarget)
+    FROM t INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = t.oid AND NOT a.attisdropped
+    WHERE a.attnum > 0 AND a.attstattarget >= 0
+    UNION ALL
     SELECT 4, format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s USING INDEX %%I', t.new, k.conname,
                      CASE k.contype WHEN 'p' THEN 'PRIMARY KEY' ELSE 'UNIQUE' END, x.relname)
     FROM t

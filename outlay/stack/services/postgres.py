@@ -9,6 +9,7 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
+import psutil
 import psycopg
 
 from outlay.settings import Settings
@@ -21,7 +22,6 @@ OWNER = "outlay_owner"
 HBA = "# Everybody has a password, and comes from this machine.\nhost all all 127.0.0.1/32 scram-sha-256\n"
 SETTINGS = {
     "max_connections": "100",
-    "shared_buffers": "256MB",
     "effective_cache_size": "1GB",
     "work_mem": "16MB",
     "maintenance_work_mem": "256MB",
@@ -39,13 +39,22 @@ SETTINGS = {
 }
 
 
+_BUFFERS = (128, 1024)  # MiB, at least and at most
+
+
+def _shared_buffers(memory: int) -> str:
+    """A sixteenth of the machine's memory: Kafka, Spark and the file cache want theirs too."""
+    least, most = _BUFFERS
+    return f"{min(max(memory // 2**24, least), most)}MB"
+
+
 def data_folder(here: Settings) -> Path:
     return here.home / "postgres"
 
 
-def options(*, host: str) -> list[str]:
-    """The server's settings, as arguments; `host` is where it listens."""
-    given = {"listen_addresses": host, **SETTINGS}
+def options(*, host: str, memory: int) -> list[str]:
+    """The server's settings, as arguments; `host` is where it listens, `memory` the machine's, in bytes."""
+    given = {"listen_addresses": host, "shared_buffers": _shared_buffers(memory), **SETTINGS}
     return [part for name, value in given.items() for part in ("-c", f"{name}={value}")]
 
 
@@ -54,7 +63,7 @@ def command(here: Settings) -> tuple[str, ...]:
         *as_account([programs(), data_folder(here)]),
         str(programs() / "postgres"),
         *("-D", str(data_folder(here)), "-p", str(here.port("postgres"))),
-        *options(host="127.0.0.1"),
+        *options(host="127.0.0.1", memory=psutil.virtual_memory().total),
         *("-c", "unix_socket_directories="),
     )
 
