@@ -36,14 +36,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say("starting PostgreSQL, Kafka and the registry in a folder of their own")
         try:
             home.up("postgres", "kafka", "registry")
-            runs = [run(home, seed, share) for seed, share in zip(seeds, shares, strict=True) if share]
+            runs = []
+            for seed, share in zip(seeds, shares, strict=True):
+                if share:
+                    runs.append(run(home, seed, share))
+                    print(_line(runs[-1]), file=sys.stderr if chosen.json else sys.stdout, flush=True)
         finally:
             home.outlay("down")
     if chosen.json:
         print(json.dumps(runs, indent=2))
-    else:
-        for each in runs:
-            print(_line(each))
     return 0 if all(each["passed"] for each in runs) else 1
 
 
