@@ -17,7 +17,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 from psycopg.conninfo import conninfo_to_dict
 
-from bench.live.system import TOPIC, Running, Task
+from bench.live.system import TOPIC, Running, System, Task
 from outlay.settings import settings
 from outlay.stack import jars
 from outlay.stack.java import java, options
@@ -35,9 +35,8 @@ PINS = (
 _OTHER_DATABASES = ("ojdbc11", "mssql-jdbc", "mysql-connector-j", "mariadb-java-client")  # Debezium names them all
 
 
-class Connect:
+class Connect(System):
     name = "connect"
-    table = "peer.transactions"
     application = "bench-connect"
     by_triggers = True
 

@@ -35,6 +35,7 @@ def upserted(at: Scene, batches: Sequence[list[Message]]) -> float:
     positions = {place: offset for place, offset in at.start.items() if place.topic == TOPIC}
     with psycopg.connect(at.task.dsn, autocommit=True) as connection:
         plain.begin(connection, at.task.start)
+        connection.execute(plain.SQL["session"])
         began = time.perf_counter()
         for rows, moved in packed:
             plain.write(connection, rows, positions, moved)

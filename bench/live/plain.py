@@ -19,7 +19,7 @@ import numpy as np
 import psycopg
 from confluent_kafka import Message
 
-from bench.live.system import TOPIC, Running, Task
+from bench.live.system import TOPIC, Running, System, Task
 from ingestion import garbage, named
 from ingestion.codec import Codec
 from ingestion.columns import TO_2000, Content, cut
@@ -28,7 +28,7 @@ from ingestion.projection.rows import END, SIGNATURE
 from ingestion.screened import Screens
 
 SQL = named.statements(Path(__file__).with_name("plain.sql"))
-_DAYS_TO_2000 = 10_957
+_DAYS_TO_2000 = TO_2000 // 86_400_000_000
 _NUMBERS = {
     "version": ">i4",
     "occurred_on": ">i4",
@@ -54,16 +54,11 @@ _FIELDS = len(_NUMBERS) + len(_IDS) + len(_TEXTS)
 _NULL = b"\xff\xff\xff\xff"
 
 
-class Plain:
+class Plain(System):
     """`python -m bench.live.plain` as a system under measurement."""
 
     name = "outlay plain"
-    table = "peer.transactions"
     application = "bench-plain"
-    by_triggers = False
-
-    def prepare(self) -> None:
-        """Nothing to have."""
 
     def start(self, task: Task) -> Running:
         with psycopg.connect(task.dsn, autocommit=True) as connection:
@@ -98,10 +93,9 @@ def run(dsn: str, bootstrap: str, registry: str, stop: threading.Event) -> None:
 
 
 def begin(connection: psycopg.Connection, start: Mapping[int, int]) -> None:
-    """Lay down where to begin, unless it is known; and prepare the session."""
+    """Lay down where to begin, unless it is known."""
     connection.execute(SQL["offsets"])
     connection.cursor().executemany(SQL["begin"], list(start.items()))
-    connection.execute(SQL["session"])
 
 
 def write(

@@ -6,17 +6,13 @@ import os
 import subprocess
 import sys
 
-from bench.live.system import Running, Task
+from bench.live.system import Running, System, Task
 
 
-class Projector:
+class Projector(System):
     name = "outlay"
     table = "live.transactions"
     application = "outlay-live"
-    by_triggers = False
-
-    def prepare(self) -> None:
-        """Nothing to have."""
 
     def start(self, task: Task) -> Running:
         environment = os.environ | {"OUTLAY_DATABASE_URL": task.dsn}

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench.live.system import TOPIC, Running, Task
+from bench.live.system import TOPIC, Running, System, Task
 from ingestion import contracts
 from outlay.settings import PROJECT, settings
 
@@ -17,11 +17,10 @@ _REQUIREMENTS = Path(__file__).with_name("spark-requirements.txt")
 _PACKAGES = "org.apache.spark:spark-sql-kafka-0-10_2.13:4.0.0,org.apache.spark:spark-avro_2.13:4.0.0"
 
 
-class Spark:
+class Spark(System):
     """`python -m bench.live.spark_sink`: foreachBatch, COPY and a merge."""
 
     name = "spark"
-    table = "peer.transactions"
     application = "bench-spark"
     by_triggers = True
 

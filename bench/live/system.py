@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import psutil
 
@@ -70,19 +69,20 @@ class Running:
         return any(process.poll() is not None for process in self.processes)
 
 
-class System(Protocol):
-    """`table` is what it writes; `application` is how its sessions in PostgreSQL call themselves.
+class System:
+    """A sink. `table` is what it writes; `application` is how its sessions in PostgreSQL call themselves.
 
     `by_triggers`: whether it is measured once more with triggers that do all that it does not.
     """
 
     name: str
-    table: str
+    table = "peer.transactions"
     application: str
-    by_triggers: bool
+    by_triggers = False
 
     def prepare(self) -> None:
         """Have all that it needs, downloaded if it is not there yet. Not measured."""
 
     def start(self, task: Task) -> Running:
         """Begin, or go on after a kill where the last one's own bookkeeping says. Returns before the first row."""
+        raise NotImplementedError
