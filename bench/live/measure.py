@@ -28,6 +28,7 @@ Key = tuple[UUID, UUID]
 
 _PATIENCE = 300  # seconds for a system to come to the end
 _WARM = 0.2  # of all events: before these are in, a rate says more of the start than of the work
+_PIECE = 0.2  # of all events: the most that one transaction may write of a drain
 _PACED_PAUSE, _DRAINED_PAUSE = 0.002, 0.02  # seconds between two snapshots
 _SETTLED = 0.5  # seconds; who sees its events later than this has not caught up
 _WARM_SECONDS = 5
@@ -115,17 +116,30 @@ def drain(system: System, scene: Scene, end: Places, count: int) -> Drained:
         finally:
             running.stop()
         steps = sorted((watch.visible(xid), rows) for xid, rows in _by_transaction(scene, system, connection))
-    times = [at for at, _ in steps]
-    done = list(accumulate(rows for _, rows in steps))
-    if done[-1] != count:
-        raise Failed(f"it wrote {done[-1]:,} of {count:,} events")
-    marks = [_reached(times, done, part / 10 * count) for part in range(int(_WARM * 10), 11)]
+    marks = steady(steps, count)
     (start, before), (finish, after) = marks[0], marks[-1]
-    if before == after:
-        raise Failed(f"it wrote all at once: take more events than {count:,}")
     cpu = [seconds / (after - before) * 1e6 for seconds in usage.between(start, finish)]
     tenths = [(rows - r) / max(at - a, 1e-9) for (a, r), (at, rows) in pairwise(marks)]
     return Drained((after - before) / (finish - start), tenths, *cpu, usage.memory)
+
+
+def steady(steps: Sequence[tuple[float, int]], count: int) -> list[tuple[float, int]]:
+    """When so many rows were there, and how many: after each tenth of `count`, from a fifth on.
+
+    Args:
+        steps: when each transaction became visible, and its rows, in that order.
+
+    Raises:
+        Failed: there are not `count` rows, or they came in pieces too large to tell a rate.
+    """
+    times, done = [at for at, _ in steps], list(accumulate(rows for _, rows in steps))
+    if not done or done[-1] != count:
+        raise Failed(f"it wrote {done[-1] if done else 0:,} of {count:,} events")
+    largest = max(rows for _, rows in steps)
+    if largest > count * _PIECE:
+        raise Failed(f"it wrote {largest:,} of {count:,} events in one transaction: take more events to measure it")
+    reached = (bisect_left(done, part / 10 * count) for part in range(int(_WARM * 10), 11))
+    return [(times[at], done[at]) for at in reached]
 
 
 def paced(system: System, scene: Scene, rate: int, seconds: float) -> Paced:
@@ -304,9 +318,3 @@ def _doubled(connection: psycopg.Connection) -> int:
         "SELECT coalesce(sum(n - 1), 0)::bigint FROM (SELECT count(*) AS n FROM live.events GROUP BY workspace_id, "
         "event_id HAVING count(*) > 1) AS twice"
     ).fetchone()[0]
-
-
-def _reached(times: Sequence[float], done: Sequence[int], rows: float) -> tuple[float, int]:
-    """When so many rows were there, and how many there were."""
-    at = bisect_left(done, rows)
-    return times[at], done[at]
