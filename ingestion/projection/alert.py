@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -28,6 +29,8 @@ def tell_each(letters: Sequence[Record]) -> None:
 class ShareAlert:
     """Logs one warning when dead letters pass a share of the last minutes' messages, and one line when it is over.
 
+    Thread-safe.
+
     Args:
         share: of 1; at or above it the alert begins, below half of it the alert is over, so that it does not flutter.
         least: dead letters in the window below which nothing is told: each has its own line in the log already.
@@ -47,9 +50,14 @@ class ShareAlert:
         self._counts: deque[list] = deque()  # [began, messages, dead letters], oldest first
         self._messages = self._dead = 0
         self._raised = False
+        self._lock = threading.Lock()
 
     def count(self, messages: int, dead: int) -> None:
         """Add what was just read. To be called with nothing read as well, so that an alert can end."""
+        with self._lock:
+            self._count(messages, dead)
+
+    def _count(self, messages: int, dead: int) -> None:
         now = self._clock()
         if messages:
             if not self._counts or now - self._counts[-1][0] >= _STEP:

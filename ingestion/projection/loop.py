@@ -1,13 +1,13 @@
-"""The projector's loop: read, commit, again; and what it does while a server is away."""
+"""The projector's lanes: each reads, commits, and again; and what it does while a server is away."""
 
 from __future__ import annotations
 
 import random
 import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 
 import psycopg
 import structlog
@@ -19,8 +19,8 @@ from ingestion.codec import Codec, RegistryUnavailable
 from ingestion.producer import KAFKA_LOG
 from ingestion.projection.alert import ShareAlert, tell_each
 from ingestion.projection.errors import TopicMissing
-from ingestion.projection.log import Batch, Log, describe
-from ingestion.projection.metrics import Lag, Metrics
+from ingestion.projection.log import Batch, Log, Partition, describe
+from ingestion.projection.metrics import Metrics
 from ingestion.projection.records import Reader, Record
 from ingestion.projection.view import View
 
@@ -32,8 +32,19 @@ _LOOK_AGAIN = 30  # seconds between looks at whether the topics are still the sa
 log = structlog.get_logger("outlay.live")
 
 
-def run(*, bootstrap: str, registry_url: str, dsn: str, stop: threading.Event, metrics: Metrics | None = None) -> None:
+def run(
+    *,
+    bootstrap: str,
+    registry_url: str,
+    dsn: str,
+    stop: threading.Event,
+    metrics: Metrics | None = None,
+    lanes: int,
+) -> None:
     """Keep the live view up to date until `stop` is set.
+
+    Lanes share out the partitions by their numbers, and each has a consumer, a session and transactions of its own: a
+    workspace's events, whose key is the workspace, are always one lane's.
 
     A server that is away is waited for; everything uncommitted is read again then. What the database refuses and what
     cannot be read becomes a dead letter.
@@ -42,45 +53,77 @@ def run(*, bootstrap: str, registry_url: str, dsn: str, stop: threading.Event, m
         bootstrap: Kafka's bootstrap servers.
         registry_url: base URL of the registry's Confluent-compatible API.
         dsn: the database, as a role that may write `live`.
+        stop: set by this function, too, when a lane fails, so that the others end.
         metrics: counts what is done.
+        lanes: how many; more of them are faster when there is much to read, and each takes some 60 MB of memory.
 
     Raises:
         ProjectionError: live cannot go on by itself; the subclass says why.
     """
-    codec = Codec(registry_url)
-    outage, metrics, alert = _Outage(), metrics or Metrics(), ShareAlert()
+    servers = _Servers(bootstrap, dsn, Codec(registry_url))
+    told = _Told(metrics or Metrics(), ShareAlert())
+    with ThreadPoolExecutor(lanes, "lane") as pool:
+        ran = [pool.submit(_keep_following, servers, Lane(number, lanes), told, stop) for number in range(lanes)]
+        for lane in as_completed(ran):
+            if lane.exception() is not None:
+                stop.set()
+    for lane in ran:
+        lane.result()
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One of so many."""
+
+    number: int
+    of: int
+
+    def part(self, positions: Mapping[Partition, int]) -> dict[Partition, int]:
+        """Those of the partitions that are this lane's."""
+        return {place: offset for place, offset in positions.items() if place.partition % self.of == self.number}
+
+
+@dataclass(frozen=True)
+class _Servers:
+    bootstrap: str
+    dsn: str
+    codec: Codec
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Where all lanes count what they do."""
+
+    metrics: Metrics
+    alert: ShareAlert
+
+
+def _keep_following(servers: _Servers, lane: Lane, told: _Told, stop: threading.Event) -> None:
+    outage = _Outage(lane)
     while not stop.is_set():
         try:
-            _follow(bootstrap, dsn, codec, stop, outage, metrics, alert)
+            _follow(servers, lane, told, outage, stop)
         except pg.ProgramLimitExceeded:
             raise
         except _AWAY as error:
-            metrics.outage(error)
+            told.metrics.outage(error)
             stop.wait(outage.begun(error))
 
 
-def _follow(
-    bootstrap: str,
-    dsn: str,
-    codec: Codec,
-    stop: threading.Event,
-    outage: _Outage,
-    metrics: Metrics,
-    alert: ShareAlert,
-) -> None:
-    """Follow the log until `stop` is set, a server goes away, or the topics are no longer the same."""
-    admin = AdminClient({"bootstrap.servers": bootstrap}, logger=KAFKA_LOG)
+def _follow(servers: _Servers, lane: Lane, told: _Told, outage: _Outage, stop: threading.Event) -> None:
+    """Follow the lane's part of the log until `stop` is set, a server goes away, or the topics are not the same."""
+    admin = AdminClient({"bootstrap.servers": servers.bootstrap}, logger=KAFKA_LOG)
     topics = describe(admin)
-    messages = Reader(codec, {name: topic.topic_id for name, topic in topics.items()})
+    messages = Reader(servers.codec, {name: topic.topic_id for name, topic in topics.items()})
 
     def read_ahead() -> tuple[list[Record], Batch]:
         batch = kafka.next()
         return messages.read(batch.messages), batch
 
     with (
-        View.opened(dsn, topics) as view,
-        Log(bootstrap, view.positions) as kafka,
-        _measured(metrics, lambda: kafka.lag(view.positions)),
+        View.opened(servers.dsn, topics, lane.part) as view,
+        Log(servers.bootstrap, view.positions) as kafka,
+        told.metrics.following(lambda: kafka.lag(view.positions)),
         ThreadPoolExecutor(1, "read-ahead") as reader,  # decodes the next batch while PostgreSQL merges this one
     ):
         ahead, looked = reader.submit(read_ahead), time.monotonic()
@@ -90,7 +133,7 @@ def _follow(
             ahead = reader.submit(read_ahead)
             began = time.monotonic()
             decided = view.write(records, batch.positions)
-            metrics.committed(records, decided, time.monotonic() - began)
+            told.metrics.committed(records, decided, time.monotonic() - began)
             if records:
                 heard = time.monotonic()
             elif time.monotonic() - heard > _ASK_AGAIN:  # else an idle projector would not notice a restart
@@ -98,40 +141,32 @@ def _follow(
                 heard = time.monotonic()
             outage.over()
             tell_each([record for record in records if record.reason is not None])
-            alert.count(len(records), len(records) - decided.total())
+            told.alert.count(len(records), len(records) - decided.total())
             if time.monotonic() - looked > _LOOK_AGAIN:
                 if describe(admin) != topics:
                     return
                 looked = time.monotonic()
 
 
-@contextmanager
-def _measured(metrics: Metrics, lag: Lag) -> Iterator[None]:
-    """Let the lag be asked for as long as the log is read."""
-    metrics.follow(lag)
-    try:
-        yield
-    finally:
-        metrics.follow(None)
-
-
 class _Outage:
-    """Tells the begin and the end of an outage in one line each, and how long to wait before the next try."""
+    """Tells the begin and the end of a lane's outage in one line each, and how long to wait before the next try."""
 
-    def __init__(self) -> None:
+    def __init__(self, lane: Lane) -> None:
+        self._lane = lane.number
         self._since: float | None = None
         self._tries = 0
 
     def begun(self, error: Exception) -> float:
         if self._since is None:
             self._since = time.monotonic()
-            log.warning("a server is away, trying again", error=_line(error), kind=type(error).__name__)
+            place = {"lane": self._lane, "kind": type(error).__name__}
+            log.warning("a server is away, trying again", error=_line(error), **place)
         self._tries += 1
         return min(_LONGEST_WAIT, 0.1 * 2**self._tries) * random.uniform(0.5, 1)  # noqa: S311
 
     def over(self) -> None:
         if self._since is not None:
-            log.info("the server is back", seconds=round(time.monotonic() - self._since, 1))
+            log.info("the server is back", lane=self._lane, seconds=round(time.monotonic() - self._since, 1))
             self._since, self._tries = None, 0
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from bisect import bisect_left
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, start_http_server
@@ -23,7 +25,7 @@ Lag = Callable[[], Mapping[Partition, int]]
 
 
 class Metrics:
-    """Counts of one projector, in a registry of its own. Counts begin at 0 with the process."""
+    """Counts of one projector, in a registry of its own. Counts begin at 0 with the process. Thread-safe."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -62,9 +64,14 @@ class Metrics:
         """
         start_http_server(port, addr=host, registry=self.registry)
 
-    def follow(self, lag: Lag | None) -> None:
-        """Where to ask how far each partition is behind; None when the log is not being read."""
-        self._lag.ask = lag
+    @contextmanager
+    def following(self, lag: Lag) -> Iterator[None]:
+        """Let `lag` be asked how far some partitions are behind, for as long as their log is read."""
+        self._lag.asked.append(lag)
+        try:
+            yield
+        finally:
+            self._lag.asked.remove(lag)
 
     def outage(self, error: Exception) -> None:
         self._outages.labels(type(error).__name__).inc()
@@ -100,11 +107,13 @@ class _Waits(Collector):
         self._name, self._text = name, text
         self._counts = [0] * (len(BUCKETS) + 1)
         self._sum = 0.0
+        self._lock = threading.Lock()
 
     def observe(self, waits: Iterable[float]) -> None:
-        for wait in waits:
-            self._counts[bisect_left(BUCKETS, wait)] += 1
-            self._sum += wait
+        with self._lock:
+            for wait in waits:
+                self._counts[bisect_left(BUCKETS, wait)] += 1
+                self._sum += wait
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
         total, buckets = 0, []
@@ -117,12 +126,14 @@ class _Waits(Collector):
 class _Lag(Collector):
     """Asked at the scrape, so that it costs nothing between."""
 
-    ask: Lag | None = None
+    def __init__(self) -> None:
+        self.asked: list[Lag] = []
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         family = GaugeMetricFamily(
             "outlay_live_lag_messages", "Messages of the log that live has yet to read.", labels=("topic", "partition")
         )
-        for place, messages in (self.ask() if self.ask else {}).items():
-            family.add_metric((place.topic, str(place.partition)), messages)
+        for lag in list(self.asked):
+            for place, messages in lag().items():
+                family.add_metric((place.topic, str(place.partition)), messages)
         yield family

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 
 import psycopg
@@ -20,23 +20,39 @@ from ingestion.projection.rows import END, SIGNATURE
 REFUSED = (psycopg.DataError, psycopg.IntegrityError, pg.ProgramLimitExceeded)
 """The database's way of saying that a row is at fault, not the moment."""
 
+_OF_ONE_THING = frozenset({"events_event", "transactions_pkey", "entities_pkey"})
+"""What two lanes may both want to write when a thing's events stand in partitions of both, as a wrong key puts them."""
+_TRIES = 5
+
 # Seconds. A projector that stands still inside a batch holds rows of live.offsets; the next one must not wait for ever.
 _LONGEST_BATCH = 30
 
+Part = Callable[[Mapping[Partition, int]], dict[Partition, int]]
+
 
 class View:
-    """The live view, written by one session. `positions` is where it stands: the next offset of each partition."""
+    """The live view, written by one session. `positions` is where it stands: the next offset of each partition.
 
-    def __init__(self, connection: psycopg.Connection, topics: Mapping[str, Topic], schema: str = "live"):
+    Args:
+        part: chooses those of the partitions that this session writes.
+    """
+
+    def __init__(
+        self,
+        connection: psycopg.Connection,
+        topics: Mapping[str, Topic],
+        schema: str = "live",
+        part: Part = dict,
+    ):
         self._connection = connection
         self._topics = topics
         self._sql = statements(schema)
         connection.execute(self._sql["session"])
-        self.positions = self._stand()
+        self.positions = part(self._stand())
 
     @classmethod
     @contextmanager
-    def opened(cls, dsn: str, topics: Mapping[str, Topic]) -> Iterator[View]:
+    def opened(cls, dsn: str, topics: Mapping[str, Topic], part: Part = dict) -> Iterator[View]:
         """Connect and find out where live stands.
 
         Raises:
@@ -44,7 +60,7 @@ class View:
         """
         with psycopg.connect(dsn, autocommit=True, application_name="outlay-live") as connection:
             connection.execute(f"SET transaction_timeout = '{_LONGEST_BATCH}s'")
-            yield cls(connection, topics)
+            yield cls(connection, topics, part=part)
 
     def ask(self) -> None:
         """Ask PostgreSQL for nothing.
@@ -65,7 +81,7 @@ class View:
             OffsetsRewound: live.events already holds one of the places.
         """
         try:
-            return self._commit(records, positions)
+            return self._try(records, positions)
         except REFUSED as error:
             if getattr(error.diag, "constraint_name", None) == "events_pkey":
                 raise OffsetsRewound(
@@ -78,6 +94,16 @@ class View:
             half = len(records) // 2
             between = {Partition(record.topic, record.partition): record.offset + 1 for record in records[:half]}
             return self.write(records[:half], between) + self.write(records[half:], positions)
+
+    def _try(self, records: Sequence[Record], positions: Mapping[Partition, int]) -> Counter[tuple[str, str]]:
+        """Commit; again where another lane has written of the same thing meanwhile, which now is there to decide by."""
+        for _ in range(_TRIES - 1):
+            try:
+                return self._commit(records, positions)
+            except pg.UniqueViolation as error:
+                if error.diag.constraint_name not in _OF_ONE_THING:
+                    raise
+        return self._commit(records, positions)
 
     def _commit(self, records: Sequence[Record], positions: Mapping[Partition, int]) -> Counter[tuple[str, str]]:
         moves = [

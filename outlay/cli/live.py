@@ -68,6 +68,7 @@ def live(address: tuple[str, int] | None) -> None:
                 dsn=chosen.dsn("projector"),
                 stop=stop,
                 metrics=metrics,
+                lanes=chosen.live_lanes,
             )
     except ProjectionError as error:
         log.error("live stops", error=str(error), kind=type(error).__name__)

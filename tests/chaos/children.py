@@ -96,7 +96,9 @@ def projector(log: str, where: Addresses, armed: Armed | None) -> None:
     if armed is not None:
         kill_points.arm(*armed)
     try:
-        loop.run(bootstrap=where.bootstrap, registry_url=where.registry, dsn=where.dsn, stop=stop)
+        loop.run(
+            bootstrap=where.bootstrap, registry_url=where.registry, dsn=where.dsn, stop=stop, lanes=kill_points.LANES
+        )
     except ProjectionError as error:
         _tell(event="live stops", kind=type(error).__name__, error=str(error))
         sys.exit(1)

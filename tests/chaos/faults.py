@@ -107,7 +107,7 @@ def kill_projector(world: World) -> str:
 
 @fault("two projectors", weight=4)
 def two_projectors(world: World) -> str:
-    """One of the two is fenced; the other goes on."""
+    """One of the two is fenced; the other goes on, or is fenced where the first was sooner, and is started again."""
     both = [world.projector, world.start_projector()]
     fenced, survivor = _one_is_fenced(both)
     world.projector = survivor

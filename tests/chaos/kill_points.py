@@ -22,6 +22,10 @@ POINTS = ("read", *STATEMENTS, "commit", "committed")
 projector did not learn it."""
 
 
+LANES = 2
+"""Of a projector under test, as of `outlay live`."""
+
+
 class Once:
     """Sends this process the signal the first time it is called: SIGKILL ends it, SIGSTOP stops it until SIGCONT."""
 
@@ -81,4 +85,4 @@ def then(step: Callable, reached: Callable[[], None], when: Callable[[object], b
 if __name__ == "__main__":
     point, bootstrap, registry_url, dsn = sys.argv[1:]
     arm(point)
-    loop.run(bootstrap=bootstrap, registry_url=registry_url, dsn=dsn, stop=threading.Event())
+    loop.run(bootstrap=bootstrap, registry_url=registry_url, dsn=dsn, stop=threading.Event(), lanes=LANES)

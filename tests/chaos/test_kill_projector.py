@@ -22,7 +22,7 @@ from ingestion.producer import EventProducer
 from ingestion.projection import run
 from ingestion.projection.log import describe
 from outlay.settings import Settings
-from tests.chaos.kill_points import POINTS
+from tests.chaos.kill_points import LANES, POINTS
 from tests.integration.databases import fresh_database
 from tests.support import PROJECT, until
 
@@ -98,7 +98,13 @@ def test_a_projector_killed_at_this_point_loses_and_doubles_nothing(stack, datab
     assert bool(decisions(database, workspace)) == (point == "committed")
 
     stop = threading.Event()
-    given = {"bootstrap": stack.bootstrap, "registry_url": stack.registry, "dsn": database, "stop": stop}
+    given = {
+        "bootstrap": stack.bootstrap,
+        "registry_url": stack.registry,
+        "dsn": database,
+        "stop": stop,
+        "lanes": LANES,
+    }
     after = threading.Thread(target=run, kwargs=given)
     after.start()
     try:

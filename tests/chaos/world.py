@@ -30,7 +30,7 @@ from tests.chaos.model import Message, expected
 from tests.integration.databases import fresh_database
 
 LIVE = "outlay-live"
-"""How PostgreSQL knows the session of a projector."""
+"""How PostgreSQL knows the sessions of a projector, one for each of its lanes."""
 
 _RECOVERY = 120  # seconds after which a hang is assumed
 _LAKE_SIZE = "256m"
@@ -140,7 +140,12 @@ class World:
         """Pause the traffic, and wait until live stands at the end of the log, and bronze too unless told otherwise."""
         self.traffic.pause()
         ends = self.ends()
-        until(lambda: self._live_offsets() == ends, what="live stands at the end of the log", seconds=_RECOVERY)
+
+        def stands_there() -> bool:
+            self._keep_a_projector()
+            return self._live_offsets() == ends
+
+        until(stands_there, what="live stands at the end of the log", seconds=_RECOVERY)
         if land:
             self.land()
             stands = self.sql("SELECT topic, partition, next_offset FROM bronze.offsets")

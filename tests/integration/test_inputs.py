@@ -294,7 +294,7 @@ class View:
 @contextmanager
 def projector(stack: Settings, dsn: str) -> Iterator[None]:
     stop = threading.Event()
-    given = {"bootstrap": stack.bootstrap, "registry_url": stack.registry, "dsn": dsn, "stop": stop}
+    given = {"bootstrap": stack.bootstrap, "registry_url": stack.registry, "dsn": dsn, "stop": stop, "lanes": 2}
     thread = threading.Thread(target=run, kwargs=given)
     thread.start()
     try:

@@ -42,7 +42,7 @@ def database(stack) -> Iterator[str]:
 @contextmanager
 def projector(stack: Settings, dsn: str, metrics: Metrics | None = None) -> Iterator[threading.Thread]:
     stop = threading.Event()
-    given = {"bootstrap": stack.bootstrap, "registry_url": stack.registry, "dsn": dsn, "stop": stop}
+    given = {"bootstrap": stack.bootstrap, "registry_url": stack.registry, "dsn": dsn, "stop": stop, "lanes": 2}
     given["metrics"] = metrics
     thread = threading.Thread(target=run, kwargs=given)
     thread.start()
@@ -219,7 +219,7 @@ def test_a_log_that_no_longer_holds_the_next_event_stops_live(stack, database):
     with pytest.raises(
         LogTruncated, match=r"Kafka cannot give the next event of report/\d+ .*rebuild live from bronze"
     ):
-        run(bootstrap=stack.bootstrap, registry_url=stack.registry, dsn=database, stop=threading.Event())
+        run(bootstrap=stack.bootstrap, registry_url=stack.registry, dsn=database, stop=threading.Event(), lanes=2)
 
 
 def test_of_two_projectors_one_is_fenced_and_says_so_and_the_view_is_right(stack, database, tmp_path):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import count
 from random import Random
+from threading import Barrier
 from uuid import UUID, uuid4
 
 import psycopg
@@ -16,6 +19,7 @@ from ingestion import events
 from ingestion.acceptance import Sight
 from ingestion.projection.errors import Fenced, OffsetsRewound, PartitionsAdded, TopicReplaced
 from ingestion.projection.log import Partition, Topic
+from ingestion.projection.loop import Lane
 from ingestion.projection.records import Record
 from ingestion.projection.rows import row
 from ingestion.projection.view import View
@@ -24,7 +28,7 @@ from tests.vectors.load import Vector, acceptance
 
 pytestmark = pytest.mark.integration
 
-TOPICS = {"transaction": Topic("topic-1", 2), "user": Topic("topic-2", 1)}
+TOPICS = {"transaction": Topic("topic-1", 2), "user": Topic("topic-2", 2)}
 HERE = Partition("transaction", 0)
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 WORKSPACE, ACCOUNT = UUID(int=1), UUID(int=2)
@@ -68,18 +72,18 @@ def purchase(**fields) -> dict:
 
 
 class Write:
-    """Writes events to a view as if they stood in the log one after the other."""
+    """Writes events to a view as if they stood in a partition of the log one after the other."""
 
-    def __init__(self, view: View):
-        self.view, self.offsets = view, count()
+    def __init__(self, view: View, partition: int = 0):
+        self.view, self.partition, self.offsets = view, partition, count()
 
     def __call__(self, *batch: dict, topic: str = "transaction") -> None:
         records = [self.record(topic, event) for event in batch]
-        place = Partition(topic, 0)
+        place = Partition(topic, self.partition)
         self.view.write(records, {place: records[-1].offset + 1})
 
     def record(self, topic: str, event: dict) -> Record:
-        place = (topic, TOPICS[topic].topic_id, 0, next(self.offsets), NOW)
+        place = (topic, TOPICS[topic].topic_id, self.partition, next(self.offsets), NOW)
         return Record(
             *place, key=b"", value=b"original", headers=[("h", b"1")], row=row(*place, event).row, reason=None
         )
@@ -266,6 +270,107 @@ def test_a_second_projector_is_fenced_and_writes_nothing(connection, dsn, view):
         with pytest.raises(Fenced, match="only one may run"):
             Write(late)(purchase(), purchase())
     assert connection.execute("SELECT count(*) FROM live.transactions").fetchone() == (1,)
+
+
+class Lanes:
+    """Two lanes, each at its own partition of the topics, that are let write at the same moment."""
+
+    def __init__(self, both: list[View]):
+        self.writes = [Write(view, partition) for partition, view in enumerate(both)]
+        self.conflicts: Counter[str] = Counter()
+        self._start = Barrier(2)
+        for view in both:
+            view._commit = self._watched(view._commit)
+
+    def __call__(self, *batches: list[dict], topic: str) -> None:
+        def write(lane: int) -> None:
+            self._start.wait(30)
+            self.writes[lane](*batches[lane], topic=topic)
+
+        with ThreadPoolExecutor(2) as pool:
+            for done in [pool.submit(write, lane) for lane in (0, 1)]:
+                done.result()
+
+    def _watched(self, commit: Callable) -> Callable:
+        def watched(*given: object) -> object:
+            try:
+                return commit(*given)
+            except psycopg.Error as error:
+                self.conflicts[error.diag.constraint_name or type(error).__name__] += 1
+                raise
+
+        return watched
+
+
+@pytest.fixture
+def lanes(dsn, connection) -> Iterator[Lanes]:
+    with (
+        View.opened(dsn, TOPICS, Lane(0, of=2).part) as first,
+        View.opened(dsn, TOPICS, Lane(1, of=2).part) as second,
+    ):
+        assert set(first.positions) == {Partition("transaction", 0), Partition("user", 0)}
+        yield Lanes([first, second])
+
+
+def a_transaction(thing: UUID, version: int) -> dict:
+    return purchase(transaction_id=thing, version=version, amount=Decimal(version), note=str(version))
+
+
+def an_account(thing: UUID, version: int) -> dict:
+    state = {"name": str(version), "type": "card", "currency": "EUR", "institution": None, "owner_id": None}
+    return events.entity(
+        entity="account", state=state, entity_id=thing, workspace_id=WORKSPACE, source="app", version=version
+    )
+
+
+CURRENT = {
+    "transaction": "SELECT transaction_id, version FROM live.transactions",
+    "user": "SELECT entity_id, version FROM live.entities",
+}
+
+
+@pytest.mark.parametrize(("topic", "made", "constraint"), [
+    ("transaction", a_transaction, "transactions_pkey"), ("user", an_account, "entities_pkey")
+])  # fmt: skip
+def test_two_lanes_that_write_of_one_thing_at_once_decide_as_if_one_had_been_first(
+    connection, lanes, topic, made, constraint
+):
+    """As a wrong key puts them: a thing's events stand in partitions of both."""
+    for _ in range(1_000):
+        things = [uuid4()]  # a batch of more would be halved, which is another try
+        lanes([made(thing, 1) for thing in things], [made(thing, 2) for thing in things], topic=topic)
+        lanes([made(thing, 4) for thing in things], [made(thing, 3) for thing in things], topic=topic)
+        assert dict(connection.execute(CURRENT[topic]).fetchall()) == dict.fromkeys(things, 4)
+        decided = connection.execute(
+            "SELECT entity_id, array_agg(version ORDER BY version) FROM live.events "
+            "WHERE decision = 'accepted' GROUP BY entity_id"
+        ).fetchall()
+        assert all(set(versions) >= {2, 4} for _, versions in decided)
+        assert connection.execute("SELECT count(*) FROM live.dead_letters").fetchone() == (0,)
+        if topic == "transaction":
+            assert connection.execute("SELECT sum(lines), sum(amount) FROM live.monthly_totals").fetchone() == (1, 4)
+        if lanes.conflicts[constraint]:
+            return
+        connection.execute("TRUNCATE live.events, live.transactions, live.monthly_totals, live.entities CASCADE")
+    raise AssertionError(f"the lanes never met: {lanes.conflicts}")
+
+
+def test_an_event_that_two_lanes_bring_at_once_is_accepted_once(connection, lanes):
+    """As a producer's retry after a change of its key puts it."""
+    for _ in range(1_000):
+        batch = [purchase()]
+        lanes(batch, batch, topic="transaction")
+        decided = dict(connection.execute("SELECT decision, count(*) FROM live.events GROUP BY 1").fetchall())
+        assert decided == {"accepted": 1, "duplicate": 1}
+        assert connection.execute("SELECT sum(lines), sum(amount) FROM live.monthly_totals").fetchone() == (
+            1,
+            Decimal("4.50"),
+        )
+        assert connection.execute("SELECT count(*) FROM live.dead_letters").fetchone() == (0,)
+        if lanes.conflicts["events_event"]:
+            return
+        connection.execute("TRUNCATE live.events, live.transactions, live.monthly_totals, live.entities CASCADE")
+    raise AssertionError(f"the lanes never met: {lanes.conflicts}")
 
 
 def test_a_log_that_is_not_the_one_live_was_built_from_is_refused(dsn, view):

@@ -16,7 +16,8 @@ from structlog.testing import capture_logs
 
 from ingestion import contracts, events
 from ingestion.codec import FRAME, Unreadable
-from ingestion.projection.loop import _Outage
+from ingestion.projection.log import Partition
+from ingestion.projection.loop import Lane, _Outage
 from ingestion.projection.merge import statements
 from ingestion.projection.records import Reader, read
 from ingestion.projection.rows import state
@@ -130,7 +131,7 @@ def test_what_cannot_be_read_becomes_a_dead_letter_with_its_original_bytes():
 
 
 def test_an_outage_is_told_once_when_it_begins_and_once_when_it_is_over():
-    outage = _Outage()
+    outage = _Outage(Lane(0, of=2))
     with capture_logs() as told:
         outage.over()
         waits = [outage.begun(KafkaException(KafkaError(KafkaError._ALL_BROKERS_DOWN))) for _ in range(20)]
@@ -139,6 +140,16 @@ def test_an_outage_is_told_once_when_it_begins_and_once_when_it_is_over():
     assert [line["event"] for line in told] == ["a server is away, trying again", "the server is back"]
     assert told[0]["kind"] == "KafkaException"
     assert 0 < waits[0] < waits[-1] <= 5
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 5])
+def test_each_partition_is_one_lanes_and_a_workspaces_partitions_are_the_same_lanes(lanes):
+    positions = {Partition(topic, number): number for topic in ("transaction", "user") for number in range(12)}
+    parts = [Lane(number, lanes).part(positions) for number in range(lanes)]
+    assert sum(map(len, parts)) == len(positions)
+    assert {place: offset for part in parts for place, offset in part.items()} == positions
+    for part in parts:
+        assert {p.partition for p in part if p.topic == "user"} == {p.partition for p in part if p.topic != "user"}
 
 
 def test_every_statement_of_the_merge_is_named():
