@@ -14,7 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-_PAD = 64  # zero bytes after the last value, so that a step beyond it reads something
+LONGEST_TEXT = 300
+"""Bytes; a value with a longer text is not flat."""
+
+_PAD = LONGEST_TEXT  # zero bytes after the last value, so that a step beyond it reads something
 _MOST_ITEMS = 100  # of an array's block; a longer one is left to the decoder
 _DAYS = (-719_162, 2_932_896)  # 0001-01-01 to 9999-12-31, from 1970-01-01
 _MICROS = (_DAYS[0] * 86_400_000_000, (_DAYS[1] + 1) * 86_400_000_000 - 1)
@@ -49,7 +52,7 @@ class Columns:
     """Many values, read.
 
     `sure` says which are surely whole events of the schema, `flat` which of these are wholly in the columns: no list of
-    theirs holds anything.
+    theirs holds anything, and no text is long.
     """
 
     sure: np.ndarray
@@ -57,6 +60,13 @@ class Columns:
     bytes: bytes
     buffer: np.ndarray
     fields: dict[str, list[Column]] = field(default_factory=dict)
+
+    def numbers(self, name: str) -> np.ndarray:
+        """Of each value: an integer, days since 1970, microseconds since 1970 or a symbol's number; 0 where none is."""
+        found = np.zeros(len(self.sure), np.int64)
+        for column in self.fields.get(name, ()):
+            found[column.rows] = column.content
+        return found
 
 
 class _Values:
@@ -312,7 +322,9 @@ def _bytes(name: str | None) -> Step:
 
 def _text(name: str | None) -> Step:
     def step(values: _Values, rows: np.ndarray) -> None:
-        values.keep(name, "text", rows, *values.text(rows))
+        start, length = values.text(rows)
+        values.flat[rows[length > LONGEST_TEXT]] = False
+        values.keep(name, "text", rows, start, length)
 
     return step
 

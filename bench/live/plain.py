@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -20,38 +21,22 @@ import psycopg
 from confluent_kafka import Message
 
 from bench.live.system import TOPIC, Running, System, Task
-from ingestion import garbage, named
+from ingestion import garbage, named, packing
 from ingestion.codec import Codec
-from ingestion.columns import TO_2000, Content, cut
+from ingestion.columns import TO_2000, Content
+from ingestion.packing import Sheet
 from ingestion.projection.log import Batch, Log, Partition
 from ingestion.projection.rows import END, SIGNATURE
 from ingestion.screened import Screens
 
 SQL = named.statements(Path(__file__).with_name("plain.sql"))
 _DAYS_TO_2000 = TO_2000 // 86_400_000_000
-_NUMBERS = {
-    "version": ">i4",
-    "occurred_on": ">i4",
-    "occurred_at": ">i8",
-    "recorded_at": ">i8",
-    "partition": ">i4",
-    "offset": ">i8",
-    "logged_at": ">i8",
-    "confidence": ">f8",
-}
-_ROW = np.dtype(
-    [
-        ("fields", ">i2"),
-        *((f"{n}{part}", kind) for n, k in _NUMBERS.items() for part, kind in ((" length", ">i4"), ("", k))),
-    ]
-)
 _IDS = ("workspace_id", "transaction_id", "event_id", "account_id")
 _TEXTS = (
     "operation", "kind", "status", "amount", "currency", "merchant", "description", "category_id", "category_source",
     "decided_by", "source",
 )  # fmt: skip
-_FIELDS = len(_NUMBERS) + len(_IDS) + len(_TEXTS)
-_NULL = b"\xff\xff\xff\xff"
+_FIELDS = struct.pack(">h", 8 + len(_IDS) + len(_TEXTS))
 
 
 class Plain(System):
@@ -120,7 +105,7 @@ def write(
 
 
 def rows(screens: Screens, messages: Sequence[Message]) -> list[bytes]:
-    """The messages as rows of PostgreSQL's binary COPY.
+    """The messages as rows of PostgreSQL's binary COPY, some of them behind each other.
 
     Raises:
         ValueError: one is no purchase of the benchmark.
@@ -132,26 +117,22 @@ def rows(screens: Screens, messages: Sequence[Message]) -> list[bytes]:
         if not columns.flat.all():
             raise ValueError("not a purchase of the benchmark")
         content, chosen = Content(columns), [messages[number] for number in numbers]
-        packed = np.empty(len(chosen), _ROW)
-        packed["fields"] = _FIELDS
-        for name, kind in _NUMBERS.items():
-            packed[f"{name} length"] = np.dtype(kind).itemsize
-        packed["version"] = content.numbers("version")
-        packed["occurred_on"] = content.numbers("occurred_on") - _DAYS_TO_2000
-        packed["occurred_at"] = content.numbers("occurred_at")
-        packed["recorded_at"] = content.numbers("recorded_at")
-        packed["partition"] = [message.partition() for message in chosen]
-        packed["offset"] = [message.offset() for message in chosen]
-        packed["logged_at"] = np.array([message.timestamp()[1] for message in chosen]) * 1_000 - TO_2000
-        packed["confidence"] = content.plain("category_confidence")
-        parts = [
-            cut(packed.tobytes(), packed.itemsize),
-            *(content.packed_ids(name, _NULL) for name in _IDS),
-            *(content.packed_texts(name, _NULL) for name in _TEXTS),
-        ]
-        made += map(b"".join, zip(*parts, strict=True))
-    if len(made) != len(messages):
-        raise ValueError("not a purchase of the benchmark")
+        logged_at = np.array([message.timestamp()[1] for message in chosen]) * 1_000
+        sheet = Sheet(len(chosen))
+        sheet.constant(_FIELDS)
+        sheet.copied(packing.numbers(content.numbers("version"), ">i4"))
+        sheet.copied(packing.numbers(content.numbers("occurred_on") - _DAYS_TO_2000, ">i4"))
+        for name in ("occurred_at", "recorded_at"):
+            sheet.copied(packing.numbers(content.numbers(name), ">i8"))
+        sheet.copied(packing.numbers([message.partition() for message in chosen], ">i4"))
+        sheet.copied(packing.numbers([message.offset() for message in chosen], ">i8"))
+        sheet.copied(packing.numbers(logged_at - TO_2000, ">i8"))
+        sheet.copied(content.json("category_confidence"))
+        for name in _IDS:
+            sheet.copied(content.ids(name))
+        for name in _TEXTS:
+            sheet.copied(content.texts(name))
+        made.append(sheet.joined())
     return made
 
 

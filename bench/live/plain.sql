@@ -18,8 +18,8 @@ SET jit = off;
 SET work_mem = '64MB';
 CREATE TEMP TABLE incoming (
     version int, occurred_on date, occurred_at bigint, recorded_at bigint, partition int, "offset" bigint,
-    logged_at timestamptz, category_confidence double precision, workspace_id uuid, transaction_id uuid, event_id uuid, account_id uuid, operation text,
-    kind text, status text, amount text, currency text, merchant text, description text, category_id text,
+    logged_at timestamptz, category_confidence text, workspace_id uuid, transaction_id uuid, event_id uuid, account_id uuid,
+    operation text, kind text, status text, amount text, currency text, merchant text, description text, category_id text,
     category_source text, decided_by text, source text
 ) ON COMMIT DELETE ROWS;
 
@@ -35,8 +35,8 @@ INSERT INTO peer.transactions (
 )
 SELECT DISTINCT ON (workspace_id, transaction_id)
     workspace_id, transaction_id, event_id, version, operation, kind, status, account_id, occurred_on, amount::numeric,
-    currency, merchant, description, category_id, category_source, category_confidence, decided_by,
-    source, occurred_at, recorded_at, partition, "offset", logged_at
+    currency, merchant, description, category_id, category_source,
+    category_confidence::double precision, decided_by, source, occurred_at, recorded_at, partition, "offset", logged_at
 FROM incoming
 ORDER BY workspace_id, transaction_id, "offset" DESC
 ON CONFLICT (workspace_id, transaction_id) DO UPDATE SET

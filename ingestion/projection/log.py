@@ -13,7 +13,7 @@ from ingestion.contracts import TOPICS
 from ingestion.producer import KAFKA_LOG
 from ingestion.projection.errors import LogTruncated, TopicMissing
 
-MAX_BATCH = 5_000
+MAX_BATCH = 4_000
 _BUSY = 10  # messages in the last batch from which on a moment of waiting for more saves whole transactions
 _IDLE, _FILL = 0.2, 0.005  # seconds to wait for a first message, and for a fuller batch when busy
 _ANSWER = 10  # seconds for Kafka to describe its topics
@@ -74,7 +74,8 @@ class Log:
                 "enable.partition.eof": True,
                 "fetch.queue.backoff.ms": 20,
                 "reconnect.backoff.max.ms": 1_000,
-                "queued.max.messages.kbytes": 8_192,
+                "queued.max.messages.kbytes": 4_096,
+                "fetch.max.bytes": 4_194_304,
                 "error_cb": self._failed,
             },
             logger=KAFKA_LOG,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import repeat
 from typing import NamedTuple
 
+import numpy as np
 from confluent_kafka import Message
 
 from ingestion.codec import Codec, Unreadable
 from ingestion.headers import headers_of
 from ingestion.projection.rows import Place, beyond_the_index, places, row, rows
-from ingestion.screened import Screens
+from ingestion.screened import Screens, Written
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MANY = 64  # messages from which on reading them together costs less
@@ -76,25 +79,29 @@ class Reader:
         records: list[Record | None] = [None] * len(messages)
         values = [message.value() for message in messages]
         for written, numbers in self._screens[topic].groups(values):
-            if not written.is_ours:
-                continue
-            columns = written.screen.read([values[number] for number in numbers])
-            made = rows(topic, self._placed(topic, [messages[number] for number in numbers]), columns)
-            for number, packed in zip(numbers, made, strict=True):
-                if packed is not None:
-                    message = messages[number]
-                    place = _place(message, self._topic_ids[topic])
-                    original = (message.key(), values[number], headers_of(message))
-                    records[number] = Record(*place, *original, packed.row, None, packed.recorded_at)
+            if written.is_ours:
+                chosen = [messages[number] for number in numbers]
+                of_them = [values[number] for number in numbers]
+                for number, record in zip(numbers, self._packed(topic, written, chosen, of_them), strict=True):
+                    records[number] = record
         return [
             self._one(message) if record is None else record for record, message in zip(records, messages, strict=True)
         ]
 
-    def _placed(self, topic: str, messages: Sequence[Message]) -> list[bytes]:
+    def _packed(
+        self, topic: str, written: Written, messages: Sequence[Message], values: Sequence[bytes]
+    ) -> Iterator[Record | None]:
         partitions = [message.partition() for message in messages]
         offsets = [message.offset() for message in messages]
-        logged_at = [message.timestamp()[1] * 1_000 for message in messages]
-        return places(topic, self._topic_ids[topic], partitions, offsets, logged_at)
+        millis = [message.timestamp()[1] for message in messages]
+        placed = places(topic, self._topic_ids[topic], partitions, offsets, np.array(millis) * 1_000)
+        made = rows(topic, placed, written.screen.read(values))
+        place = (repeat(topic), repeat(self._topic_ids[topic]), partitions, offsets, map(_instant, millis))
+        for packed, *known in zip(made, *place, messages, values):  # noqa: B905 (some repeat for ever)
+            message, value = known[-2:]
+            yield packed and Record(
+                *known[:-2], message.key(), value, headers_of(message), packed.row, None, packed.recorded_at
+            )
 
 
 def read(message: Message, topic_id: str, codec: Codec) -> Record:
@@ -118,5 +125,9 @@ def read(message: Message, topic_id: str, codec: Codec) -> Record:
 
 
 def _place(message: Message, topic_id: str) -> Place:
-    logged_at = _EPOCH + timedelta(milliseconds=message.timestamp()[1])
-    return message.topic(), topic_id, message.partition(), message.offset(), logged_at
+    return message.topic(), topic_id, message.partition(), message.offset(), _instant(message.timestamp()[1])
+
+
+@lru_cache(maxsize=10_000)
+def _instant(millis: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=millis)

@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 import struct
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import repeat
@@ -18,8 +17,9 @@ import numpy as np
 import orjson
 
 from ingestion import contracts
-from ingestion.columns import TO_2000, Content, cut
+from ingestion.columns import TO_2000, Content
 from ingestion.events import ENTITY_ID, ENVELOPE, NIL, thing
+from ingestion.packing import Cells, Sheet, chosen, numbers, records
 from ingestion.screening import Columns
 
 SIGNATURE, END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
@@ -29,7 +29,7 @@ Place = tuple[str, str, int, int, datetime]
 """Of a message: topic, topic id, partition, offset and the broker's time."""
 
 LONGEST_KEY = 2_000
-"""Bytes of a category and a currency: the index of the totals surely holds so many."""
+"""Bytes of a category and a currency: the index of the totals surely holds so many. Two flat texts are never more."""
 
 INTERACTIVE = frozenset({"app", "api"})
 """Sources of events that somebody waits for."""
@@ -50,6 +50,7 @@ _INT, _LONG = struct.Struct(">ii"), struct.Struct(">iq")
 _PLACE = struct.Struct(">iiiqiq")
 _PLACED = [("a", ">i4"), ("partition", ">i4"), ("b", ">i4"), ("offset", ">i8"), ("c", ">i4"), ("logged_at", ">i8")]
 _MICROSECOND, _2000 = timedelta(microseconds=1), datetime(2000, 1, 1, tzinfo=UTC)
+_1970 = datetime(1970, 1, 1, tzinfo=UTC)
 _ENVELOPE = frozenset(ENVELOPE)
 
 
@@ -76,7 +77,7 @@ def row(topic: str, topic_id: str, partition: int, offset: int, logged_at: datet
     return Row(b"".join(fields), event["recorded_at"] if event["source"] in INTERACTIVE else None)
 
 
-def places(topic: str, topic_id: str, partitions: Any, offsets: Any, logged_at: Any) -> list[bytes]:
+def places(topic: str, topic_id: str, partitions: Any, offsets: Any, logged_at: Any) -> Cells:
     """The first fields of many rows of a topic, all of events without lines.
 
     Args:
@@ -89,47 +90,74 @@ def places(topic: str, topic_id: str, partitions: Any, offsets: Any, logged_at: 
     packed["a"], packed["b"], packed["c"] = 4, 8, 8
     packed["partition"], packed["offset"] = partitions, offsets
     packed["logged_at"] = np.asarray(logged_at, np.int64) - TO_2000
-    return cut(packed.tobytes(), packed.itemsize)
+    return records(packed)
 
 
-def rows(topic: str, placed: Sequence[bytes], columns: Columns) -> list[Row | None]:
+def rows(topic: str, placed: Cells, columns: Columns) -> list[Row | None]:
     """The same for many events of a topic whose columns were read with its current schema.
 
-    None where an event is not flat, and where it is so long that its key may be, which `beyond_the_index` has to tell.
+    None where an event is not flat.
 
     Args:
         placed: of `places`.
     """
-    if not columns.flat.any():
-        return [None] * len(placed)
+    made: list[Row | None] = [None] * len(columns.flat)
     content = Content(columns)
-    sources = content.plain("source")
-    fields = zip(
-        placed,
-        content.packed_ids("workspace_id", _id(NIL)),
-        content.packed_ids("event_id", _NULL),
-        map(_symbol, content.plain("entity")) if topic == "user" else repeat(_text(topic), len(placed)),
-        content.packed_ids(ENTITY_ID[topic], _NULL),
-        (_INT.pack(4, version or 0) for version in content.plain("version")),
-        map(_symbol, content.plain("operation")),
-        content.packed_ids("actor_id", _NULL),
-        map(_symbol, sources),
-        content.packed_texts("external_id", _NULL),
-        content.packed_texts("correlation_id", _NULL),
-        content.packed_instants("occurred_at", _NULL),
-        content.packed_instants("recorded_at", _NULL),
-        map(_json, _states(topic, content)),
-        strict=True,
-    )
-    awaited = not INTERACTIVE.isdisjoint(sources)
-    recorded = content.plain("recorded_at") if awaited else sources
-    longest = LONGEST_KEY if topic == "transaction" else sys.maxsize
-    return [
-        Row(b"".join(each), datetime.fromisoformat(at) if source in INTERACTIVE else None)
-        if is_flat and len(each[-1]) <= longest
-        else None
-        for each, is_flat, source, at in zip(fields, columns.flat.tolist(), sources, recorded, strict=True)
-    ]
+    if len(content):
+        packed = map(Row, _packed(topic, chosen(placed, content.chosen), content).rows(), _recorded(content))
+        for number, each in zip(content.chosen.tolist(), packed, strict=True):
+            made[number] = each
+    return made
+
+
+def _packed(topic: str, placed: Cells, content: Content) -> Sheet:
+    sheet = Sheet(len(content))
+    sheet.cells(placed)
+    workspaces = content.ids("workspace_id")
+    if workspaces.present is not None:
+        values = np.zeros((len(content), 16), np.uint8)  # the nil UUID
+        values[workspaces.present] = workspaces.values[workspaces.present]
+        workspaces = Cells(values)
+    sheet.copied(workspaces)
+    sheet.copied(content.ids("event_id"))
+    if topic == "user":
+        sheet.copied(content.texts("entity"))
+    else:
+        sheet.constant(_text(topic))
+    sheet.copied(content.ids(ENTITY_ID[topic]))
+    sheet.copied(numbers(content.numbers("version"), ">i4"))
+    sheet.copied(content.texts("operation"))
+    sheet.copied(content.ids("actor_id"))
+    for name in ("source", "external_id", "correlation_id"):
+        sheet.copied(content.texts(name))
+    for name in ("occurred_at", "recorded_at"):
+        sheet.copied(numbers(content.numbers(name) - TO_2000, ">i8"))
+    document = _document(topic, content)
+    sheet.cells(numbers(document.lengths + 1, ">i4"))
+    sheet.constant(b"\x01")
+    sheet.extend(document)
+    return sheet
+
+
+def _document(topic: str, content: Content) -> Sheet:
+    """The state of each event, as `state` writes it: the first of its fields is in all of them."""
+    sheet = Sheet(len(content))
+    for number, name in enumerate(_own(topic)):
+        cells = content.json(name)
+        if cells is not None:
+            sheet.constant(b'%b"%b":' % (b"," if number else b"{", name.encode()), cells.present)
+            sheet.cells(cells)
+    sheet.constant(b"}")
+    return sheet
+
+
+def _recorded(content: Content) -> Iterable[datetime | None]:
+    """When each event was recorded that somebody waits for."""
+    awaited = content.among("source", INTERACTIVE)
+    if not awaited.any():
+        return repeat(None, len(content))
+    instants = zip(awaited.tolist(), content.numbers("recorded_at").tolist(), strict=True)
+    return (_1970 + timedelta(microseconds=micros) if awaits else None for awaits, micros in instants)
 
 
 def beyond_the_index(topic: str, event: Mapping[str, Any]) -> str | None:
@@ -145,12 +173,6 @@ def beyond_the_index(topic: str, event: Mapping[str, Any]) -> str | None:
     if length <= LONGEST_KEY:
         return None
     return f"live's totals take a category and a currency of at most {LONGEST_KEY} bytes together, got {length}"
-
-
-def _states(topic: str, content: Content) -> Iterator[bytes]:
-    held = {name: values for name in _own(topic) if (values := content.plain(name)) is not None}
-    for values in zip(*held.values(), strict=True):
-        yield orjson.dumps({name: value for name, value in zip(held, values, strict=True) if value is not None})
 
 
 def state(event: Mapping[str, Any]) -> bytes:
@@ -179,9 +201,6 @@ def _text(value: str | None) -> bytes:
         return _NULL
     encoded = value.encode()
     return _LENGTH.pack(len(encoded)) + encoded
-
-
-_symbol = cache(_text)
 
 
 def _id(value: UUID | None) -> bytes:

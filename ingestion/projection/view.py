@@ -115,25 +115,26 @@ class View:
         decided: Counter[tuple[str, str]] = Counter()
         if not moves:
             return decided
+        rows = [record.row for record in records if record.row is not None]
         with self._connection.transaction(), self._connection.cursor() as cursor:
+            if rows:  # first: amid a COPY no timeout ends a transaction, so nothing that others want may be locked yet
+                with cursor.copy(self._sql["copy"]) as copy:
+                    copy.write(b"".join([SIGNATURE, *rows, END]))
             cursor.executemany(self._sql["move"], moves)
             if cursor.rowcount != len(moves):
                 raise Fenced(
                     f"another projector moved {len(moves) - max(cursor.rowcount, 0)} of {len(moves)} partitions on "
                     "since this one read live.offsets: only one may run"
                 )
-            rows = [record.row for record in records if record.row is not None]
             if rows:
-                decided = self._merge(cursor, rows, {record.topic for record in records if record.row is not None})
+                decided = self._merge({record.topic for record in records if record.row is not None})
             letters = [record for record in records if record.row is None]
             if letters:
                 cursor.executemany(self._sql["dead_letter"], [letter_row(record) for record in letters])
         self.positions |= positions
         return decided
 
-    def _merge(self, cursor: psycopg.Cursor, rows: list[bytes], topics: Set[str]) -> Counter[tuple[str, str]]:
-        with cursor.copy(self._sql["copy"]) as copy:
-            copy.write(b"".join([SIGNATURE, *rows, END]))
+    def _merge(self, topics: Set[str]) -> Counter[tuple[str, str]]:
         steps = ["decide", "events"]
         if "transaction" in topics:
             steps += ["take_away", "remove", "transactions", "lines", "add", "totals"]

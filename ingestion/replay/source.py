@@ -11,7 +11,6 @@ from confluent_kafka import Message
 
 from ingestion import contracts
 from ingestion.codec import Codec
-from ingestion.columns import Content
 from ingestion.landing import log as kafka
 from ingestion.landing import manifest, ranges
 from ingestion.landing.blocks import Blocks
@@ -115,8 +114,7 @@ class Source:
         topic_id = self._topics[file.topic].topic_id
         ours = self._codec.writer_schema(file.schema_id) == contracts.schema(file.topic)
         for block in self._reading.read(self._lake, file):
-            content = Content(block.columns)
-            offsets, logged_at = content.numbers("_offset"), content.numbers("_timestamp")
+            offsets, logged_at = block.columns.numbers("_offset"), block.columns.numbers("_timestamp")
             made: Sequence[Row | None] = [None] * len(block.rows)
             if ours:
                 made = rows(file.topic, places(file.topic, topic_id, file.partition, offsets, logged_at), block.columns)

@@ -128,11 +128,10 @@ def zombie_projector(world: World) -> str:
     return "woke and was fenced"
 
 
-@fault("zombie projector inside its transaction", weight=2)
-def zombie_in_transaction(world: World) -> str:
-    """Stopped inside its transaction, with rows of live locked: PostgreSQL ends that transaction, another goes on."""
+def zombie_in_transaction(point: str, world: World) -> str:
+    """Stopped inside its transaction: nothing is locked yet, or PostgreSQL ends it; another goes on."""
     world.projector.kill()
-    zombie = _stop_projector_at(world, world.random.choice(("copy", "events", "totals")))
+    zombie = _stop_projector_at(world, point)
     try:
         world.projector = world.start_projector()
         world.wait_for_live(world.probe(), seconds=_HANG)
@@ -145,6 +144,10 @@ def zombie_in_transaction(world: World) -> str:
     world.projector = survivor
     reached(zombie.said_kinds(), "the zombie did not learn that its transaction was ended")
     return f"woke to {zombie.said_kinds()[0]}; then the {'zombie' if fenced is zombie else 'other'} was fenced"
+
+
+for _point in ("copying", "events", "totals"):
+    fault(f"zombie projector inside its transaction at {_point}")(partial(zombie_in_transaction, _point))
 
 
 def _stop_projector_at(world: World, point: str) -> Child:

@@ -11,15 +11,17 @@ import sys
 import threading
 from collections.abc import Callable
 
+import psycopg
+
 from ingestion.projection import loop, view
 from ingestion.projection.log import Batch, Log
 from ingestion.projection.view import View
 
-STATEMENTS = ("move", "copy", "decide", "events", "transactions", "totals", "notify")
+STATEMENTS = ("copy", "move", "decide", "events", "transactions", "totals", "notify")
 """Points inside the transaction: just before the statement of that name in merge.sql."""
-POINTS = ("read", *STATEMENTS, "commit", "committed")
-"""`read`: the messages are in memory. `commit`: all is written, the commit was not sent. `committed`: it was, and the
-projector did not learn it."""
+POINTS = ("read", "copying", *STATEMENTS, "commit", "committed")
+"""`read`: the messages are in memory. `copying`: PostgreSQL waits for the rest of the rows. `commit`: all is
+written, the commit was not sent. `committed`: it was, and the projector did not learn it."""
 
 
 LANES = 2
@@ -62,6 +64,8 @@ def arm(point: str, signum: int = signal.SIGKILL) -> None:
         view.statements = lambda schema: Armed(made(schema), point, reached)
     elif point == "read":
         Log.next = then(Log.next, reached, when=lambda batch: isinstance(batch, Batch) and bool(batch.messages))
+    elif point == "copying":
+        psycopg.Copy.write = then(psycopg.Copy.write, reached)
     elif point == "commit":
         View._merge = then(View._merge, reached)
     elif point == "committed":

@@ -1,6 +1,7 @@
 """Landing's files: what is in them, and what a reader learns of a damaged one."""
 
 import io
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -24,6 +25,7 @@ from ingestion.landing.containers import (
     unreadable_schema,
 )
 from ingestion.landing.naming import Place, place_of
+from ingestion.packing import Cells, Sheet
 
 DAY = date(2026, 11, 20)
 LOGGED = datetime(2026, 11, 20, 8, 30, 0, 123000, tzinfo=UTC)
@@ -223,6 +225,12 @@ def test_a_path_that_no_landing_writes_is_not_read_as_one(path):
     assert place_of(path) is None
 
 
+def values(cells: Cells) -> Iterator[bytes]:
+    sheet = Sheet(len(cells.values))
+    sheet.cells(cells)
+    return iter(sheet.rows())
+
+
 def test_a_files_rows_by_column_are_what_fastavro_reads_whatever_they_say(tmp_path):
     container = Container(events_schema(contracts.schema("transaction")), schema_id=7, day=DAY)
     begins_a_row = place_prefix("transaction", 3).decode()
@@ -236,16 +244,16 @@ def test_a_files_rows_by_column_are_what_fastavro_reads_whatever_they_say(tmp_pa
     number = 0
     for block in Blocks().read(str(tmp_path), file):
         content = Content(block.columns)
-        offsets, instants = content.numbers("_offset"), content.numbers("_timestamp")
-        texts, things = content.plain("description"), content.plain("transaction_id")
+        offsets, instants = block.columns.numbers("_offset"), block.columns.numbers("_timestamp")
+        texts, things = values(content.texts("description")), values(content.ids("transaction_id"))
         for row, offset in enumerate(offsets.tolist()):
             event = expected[number]
             assert block.columns.sure[row]
             assert (offset, instants[row]) == (number, int(LOGGED.timestamp() * 1_000_000))
             if block.columns.flat[row]:
-                assert (texts[row], things[row]) == (
-                    event["value"]["description"],
-                    str(event["value"]["transaction_id"]),
+                assert (next(texts), next(things)) == (
+                    (event["value"]["description"] or "").encode(),
+                    event["value"]["transaction_id"].bytes,
                 )
             assert block.columns.flat[row] == (not event["_headers"] and not event["value"]["tags"])
             number += 1
