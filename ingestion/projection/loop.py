@@ -123,7 +123,7 @@ def _follow(servers: _Servers, lane: Lane, told: _Told, outage: _Outage, stop: t
     with (
         View.opened(servers.dsn, topics, lane.part) as view,
         Log(servers.bootstrap, view.positions) as kafka,
-        told.metrics.following(lambda: kafka.lag(view.positions)),
+        told.metrics.following(lambda: kafka.lag(view.positions), lambda: view.fencings),
         ThreadPoolExecutor(1, "read-ahead") as reader,  # decodes the next batch while PostgreSQL merges this one
     ):
         ahead, looked = reader.submit(read_ahead), time.monotonic()
@@ -145,6 +145,7 @@ def _follow(servers: _Servers, lane: Lane, told: _Told, outage: _Outage, stop: t
             if time.monotonic() - looked > _LOOK_AGAIN:
                 if describe(admin) != topics:
                     return
+                view.ask()
                 looked = time.monotonic()
 
 

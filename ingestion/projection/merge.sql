@@ -28,12 +28,19 @@ CREATE TEMP TABLE changed (
 -- name: stand
 SELECT topic, topic_id, partition, next_offset FROM live.offsets
 
+-- name: fencings
+SELECT topic, partition, fencings FROM live.offsets
+
 -- name: begin_partition
 INSERT INTO live.offsets (topic, topic_id, partition, next_offset) VALUES (%s, %s, %s, 0) ON CONFLICT DO NOTHING
 
 -- name: move
 UPDATE live.offsets SET next_offset = %(new)s, updated_at = clock_timestamp()
 WHERE topic = %(topic)s AND topic_id = %(topic_id)s AND partition = %(partition)s AND next_offset = %(old)s
+
+-- name: fenced
+UPDATE live.offsets SET fencings = fencings + 1
+WHERE topic = %(topic)s AND topic_id = %(topic_id)s AND partition = %(partition)s AND next_offset <> %(old)s
 
 -- name: copy
 COPY incoming FROM STDIN (FORMAT BINARY)

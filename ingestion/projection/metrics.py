@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, start_http_server
-from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from ingestion.projection.log import Partition
@@ -21,7 +21,7 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 
 Decided = Mapping[tuple[str, str], int]
 """(topic, decision) to a number of events."""
-Lag = Callable[[], Mapping[Partition, int]]
+ByPartition = Callable[[], Mapping[Partition, int]]
 
 
 class Metrics:
@@ -52,8 +52,13 @@ class Metrics:
         self._recorded = _Waits(
             "outlay_live_recorded_to_committed_seconds", "From recorded_at to the commit, of what people wait for."
         )
-        self._lag = _Lag()
-        for collector in (self._logged, self._recorded, self._lag):
+        self._lag = _Asked(
+            GaugeMetricFamily, "outlay_live_lag_messages", "Messages of the log that live has yet to read."
+        )
+        self._fencings = _Asked(
+            CounterMetricFamily, "outlay_live_fencings", "Times that another projector had moved a partition on."
+        )
+        for collector in (self._logged, self._recorded, self._lag, self._fencings):
             self.registry.register(collector)
 
     def serve(self, host: str, port: int) -> None:
@@ -65,13 +70,11 @@ class Metrics:
         start_http_server(port, addr=host, registry=self.registry)
 
     @contextmanager
-    def following(self, lag: Lag) -> Iterator[None]:
-        """Let `lag` be asked how far some partitions are behind, for as long as their log is read."""
-        self._lag.asked.append(lag)
-        try:
+    def following(self, lag: ByPartition, fencings: ByPartition) -> Iterator[None]:
+        """Let be asked how far some partitions are behind, and how often a projector came too late to them, for as
+        long as their log is read."""
+        with self._lag.asking(lag), self._fencings.asking(fencings):
             yield
-        finally:
-            self._lag.asked.remove(lag)
 
     def outage(self, error: Exception) -> None:
         self._outages.labels(type(error).__name__).inc()
@@ -123,17 +126,24 @@ class _Waits(Collector):
         yield HistogramMetricFamily(self._name, self._text, buckets=buckets, sum_value=self._sum)
 
 
-class _Lag(Collector):
-    """Asked at the scrape, so that it costs nothing between."""
+class _Asked(Collector):
+    """Of each partition a figure that is asked for at the scrape, so that it costs nothing between."""
 
-    def __init__(self) -> None:
-        self.asked: list[Lag] = []
+    def __init__(self, kind: type[GaugeMetricFamily | CounterMetricFamily], name: str, text: str):
+        self._kind, self._name, self._text = kind, name, text
+        self._asked: list[ByPartition] = []
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        family = GaugeMetricFamily(
-            "outlay_live_lag_messages", "Messages of the log that live has yet to read.", labels=("topic", "partition")
-        )
-        for lag in list(self.asked):
-            for place, messages in lag().items():
-                family.add_metric((place.topic, str(place.partition)), messages)
+    @contextmanager
+    def asking(self, figures: ByPartition) -> Iterator[None]:
+        self._asked.append(figures)
+        try:
+            yield
+        finally:
+            self._asked.remove(figures)
+
+    def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
+        family = self._kind(self._name, self._text, labels=("topic", "partition"))
+        for figures in list(self._asked):
+            for place, figure in figures().items():
+                family.add_metric((place.topic, str(place.partition)), figure)
         yield family

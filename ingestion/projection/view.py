@@ -6,6 +6,7 @@ from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 from psycopg import errors as pg
@@ -31,10 +32,14 @@ Part = Callable[[Mapping[Partition, int]], dict[Partition, int]]
 
 
 class View:
-    """The live view, written by one session. `positions` is where it stands: the next offset of each partition.
+    """The live view, written by one session.
 
     Args:
         part: chooses those of the partitions that this session writes.
+
+    Attributes:
+        positions: where it stands: the next offset of each partition.
+        fencings: how often any projector came too late to each partition, as `ask` found it last.
     """
 
     def __init__(
@@ -49,6 +54,7 @@ class View:
         self._sql = statements(schema)
         connection.execute(self._sql["session"])
         self.positions = part(self._stand())
+        self.ask()
 
     @classmethod
     @contextmanager
@@ -63,12 +69,13 @@ class View:
             yield cls(connection, topics, part=part)
 
     def ask(self) -> None:
-        """Ask PostgreSQL for nothing.
+        """Ask PostgreSQL for the fencings.
 
         Raises:
             psycopg.OperationalError: the connection is gone.
         """
-        self._connection.execute("SELECT 1")
+        counts = {Partition(*place): count for *place, count in self._connection.execute(self._sql["fencings"])}
+        self.fencings = {place: counts.get(place, 0) for place in self.positions}
 
     def write(self, records: Sequence[Record], positions: Mapping[Partition, int]) -> Counter[tuple[str, str]]:
         """Commit the records and move to `positions`, in one transaction; (topic, decision) to a number of events.
@@ -82,6 +89,10 @@ class View:
         """
         try:
             return self._try(records, positions)
+        except Fenced:
+            with self._connection.cursor() as cursor:
+                cursor.executemany(self._sql["fenced"], self._moves(positions))
+            raise
         except REFUSED as error:
             if getattr(error.diag, "constraint_name", None) == "events_pkey":
                 raise OffsetsRewound(
@@ -106,12 +117,7 @@ class View:
         return self._commit(records, positions)
 
     def _commit(self, records: Sequence[Record], positions: Mapping[Partition, int]) -> Counter[tuple[str, str]]:
-        moves = [
-            {"topic": p.topic, "topic_id": self._topics[p.topic].topic_id, "partition": p.partition,
-             "old": self.positions[p], "new": offset}
-            for p, offset in sorted(positions.items())
-            if offset != self.positions[p]
-        ]  # fmt: skip
+        moves = self._moves(positions)
         decided: Counter[tuple[str, str]] = Counter()
         if not moves:
             return decided
@@ -133,6 +139,14 @@ class View:
                 cursor.executemany(self._sql["dead_letter"], [letter_row(record) for record in letters])
         self.positions |= positions
         return decided
+
+    def _moves(self, positions: Mapping[Partition, int]) -> list[dict[str, Any]]:
+        return [
+            {"topic": p.topic, "topic_id": self._topics[p.topic].topic_id, "partition": p.partition,
+             "old": self.positions[p], "new": offset}
+            for p, offset in sorted(positions.items())
+            if offset != self.positions[p]
+        ]  # fmt: skip
 
     def _merge(self, topics: Set[str]) -> Counter[tuple[str, str]]:
         steps = ["decide", "events"]

@@ -76,6 +76,7 @@ def swap(connection: psycopg.Connection, loader: Loader, *, level: datetime, kee
         twin.wake(connection)
         twin.check(connection)
         _same_offsets(connection)
+        _keep_fencings(connection)
         old = f"{REPLACED}_{datetime.now(UTC):%Y%m%dt%H%M%Sz}" if keep else REPLACED
         _move(connection, held, old)
         _nothing_left_behind(connection, old)
@@ -125,6 +126,14 @@ def _same_offsets(connection: psycopg.Connection) -> None:
     ).fetchone()[0]
     if differ:
         raise ReplayError(f"{TWIN}.offsets differs from {LIVE}.offsets in {differ} partitions: run the replay again")
+
+
+def _keep_fencings(connection: psycopg.Connection) -> None:
+    """They are not in the log."""
+    connection.execute(
+        f"UPDATE {TWIN}.offsets AS t SET fencings = l.fencings FROM {LIVE}.offsets AS l "  # noqa: S608
+        "WHERE (t.topic, t.topic_id, t.partition) = (l.topic, l.topic_id, l.partition) AND l.fencings > 0"
+    )
 
 
 def _move(connection: psycopg.Connection, held: Sequence[Dependent], old: str) -> None:

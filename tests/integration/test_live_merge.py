@@ -272,6 +272,17 @@ def test_a_second_projector_is_fenced_and_writes_nothing(connection, dsn, view):
     assert connection.execute("SELECT count(*) FROM live.transactions").fetchone() == (1,)
 
 
+def test_that_a_projector_was_fenced_is_known_when_it_is_gone(dsn, view):
+    for _ in range(2):
+        with View.opened(dsn, TOPICS) as late:
+            view.write([], {HERE: view.positions[HERE] + 1})
+            with pytest.raises(Fenced):
+                late.write([], {HERE: view.positions[HERE] + 1, Partition("user", 0): 1})
+    view.ask()
+    assert view.fencings == {place: 2 if place == HERE else 0 for place in view.positions}
+    assert view.positions[Partition("user", 0)] == 0
+
+
 class Lanes:
     """Two lanes, each at its own partition of the topics, that are let write at the same moment."""
 

@@ -580,6 +580,16 @@ def test_a_table_that_was_changed_by_hand_keeps_its_change(world):
     world.do("COMMENT ON TABLE live.transactions IS NULL")
 
 
+def test_how_often_projectors_were_fenced_is_kept_for_it_is_not_in_the_log(world):
+    fencings = "SELECT topic, partition, fencings FROM live.offsets ORDER BY 1, 2"
+    world.do("UPDATE live.offsets SET fencings = partition WHERE topic = 'transaction'")
+    before = world.rows(fencings)
+    assert sum(count for *_, count in before) == 66
+    assert world.replay().swapped
+    assert world.rows(fencings) == before
+    world.do("UPDATE live.offsets SET fencings = 0")
+
+
 def test_what_the_database_refuses_is_a_letter_again_and_its_partition_is_as_whole_as_the_others(world):
     nobody = str(uuid4())
     world.do(f"ALTER TABLE live.transactions ADD CONSTRAINT known CHECK (merchant <> '{nobody}')")

@@ -49,13 +49,19 @@ def test_waits_are_counted_from_the_broker_for_all_and_from_the_person_for_what_
 def test_the_lag_is_asked_at_the_scrape_and_gone_when_the_log_is_not_read():
     metrics = Metrics()
     lanes = [{Partition("user", 3): 7}, {Partition("user", 4): 8}]
-    with metrics.following(lambda: lanes[0]):
-        with metrics.following(lambda: lanes[1]):
+    with metrics.following(lambda: lanes[0], dict):
+        with metrics.following(lambda: lanes[1], dict):
             asked = [told(metrics, "outlay_live_lag_messages", topic="user", partition=p) for p in ("3", "4")]
             assert asked == [7, 8]
         assert told(metrics, "outlay_live_lag_messages", topic="user", partition="4") is None
         assert told(metrics, "outlay_live_lag_messages", topic="user", partition="3") == 7
     assert told(metrics, "outlay_live_lag_messages", topic="user", partition="3") is None
+
+
+def test_fencings_are_told_by_partition():
+    metrics = Metrics()
+    with metrics.following(dict, lambda: {Partition("user", 3): 2}):
+        assert told(metrics, "outlay_live_fencings_total", topic="user", partition="3") == 2
 
 
 def test_outages_are_counted_by_what_was_away():
