@@ -2,6 +2,7 @@
 
 drain     so many events wait, and are written at once. Median of the rounds; rates are of the last four fifths.
 paced     events come at an even pace; from the call that sent one until a reader could see it.
+beside    1,000 events a second come while full builds of the warehouse run, one after the other.
 kill      SIGKILL while 1,000 events a second come, started again at once.
 
 `outlay` is `outlay live` with the production schema: history, decisions, indexes, totals. `outlay plain` is the same
@@ -9,8 +10,8 @@ reading with a plain upsert into one table, which is what `connect` (Kafka Conne
 `spark` (Structured Streaming, foreachBatch) do by themselves; with `+ triggers` they upsert too, and triggers do all
 the rest. A system whose contents are not those that the log asks for is marked INVALID.
 
-Needs servers without a projector: `outlay up --only postgres,kafka,registry`, then `outlay bench live`. What it writes
-stays in the log.
+Needs servers without a projector: `outlay up --only postgres,kafka,registry`, then `outlay bench live`; for `beside`
+also `spark,code,webserver,daemon`. What it writes stays in the log.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from typing import Any
 
 from bench import purchases
 from bench.live import checks, limits, measure, scene
+from bench.live.builds import building
 from bench.live.connect import Connect
 from bench.live.measure import Drained, Failed
 from bench.live.plain import Plain
@@ -39,7 +41,7 @@ from ingestion import garbage
 SYSTEMS: dict[str, Callable[[], System]] = {
     "outlay": Projector, "plain": Plain, "connect": Connect, "spark": Spark
 }  # fmt: skip
-PARTS = ("drain", "paced", "kill")
+PARTS = ("drain", "paced", "beside", "kill")
 RATES = (1_000, 5_000)  # events a second
 
 
@@ -94,6 +96,8 @@ class Bench:
             if "paced" in parts:
                 for rate in RATES:
                     self._paced(system, rate, seconds)
+            if "beside" in parts:
+                self._beside(system, seconds)
             if "kill" in parts:
                 self._kill(system)
         found["ratios"] = _ratios(found)
@@ -141,6 +145,16 @@ class Bench:
             found = measure.paced(system, at, rate, seconds)
             self._result(system.name).setdefault("paced", {})[str(rate)] = asdict(found)
             self._say(f"  {system.name:<20} {rate:,}/s: p50 {found.p50} ms, p95 {found.p95} ms, p99 {found.p99} ms")
+
+    def _beside(self, system: System, seconds: float) -> None:
+        with self._valid(system.name), self._scene(scene.ends(self._topics)) as at:
+            with building() as builds:
+                found = measure.paced(system, at, RATES[0], seconds)
+            self._result(system.name)["beside_builds"] = asdict(found) | {"build_seconds": builds}
+            self._say(
+                f"  {system.name:<20} {RATES[0]:,}/s beside builds of {', '.join(map(str, builds))} s: "
+                f"p50 {found.p50} ms, p95 {found.p95} ms, p99 {found.p99} ms"
+            )
 
     def _kill(self, system: System) -> None:
         with self._valid(system.name), self._scene(scene.ends(self._topics)) as at:
