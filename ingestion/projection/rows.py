@@ -116,7 +116,8 @@ def _packed(topic: str, placed: Cells, content: Content) -> Sheet:
     workspaces = content.ids("workspace_id")
     if workspaces.present is not None:
         values = np.zeros((len(content), 16), np.uint8)  # the nil UUID
-        values[workspaces.present] = workspaces.values[workspaces.present]
+        if workspaces.present.any():
+            values[workspaces.present] = workspaces.values[workspaces.present]
         workspaces = Cells(values)
     sheet.copied(workspaces)
     sheet.copied(content.ids("event_id"))
