@@ -5,6 +5,7 @@ A fault that was not reached raises `NotReached`: a run never counts what did no
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -406,8 +407,7 @@ def database_full(world: World) -> str:
     with _history_on_a_small_disk(world) as disk:
         world.wait_for_live(world.probe())
         ballast = disk / "ballast"
-        with ballast.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(disk).free)
+        _fill_up(disk, ballast)
         try:
             deadline = time.monotonic() + _HANG
             while "DiskFull" not in world.projector.said_kinds():
@@ -419,6 +419,19 @@ def database_full(world: World) -> str:
             ballast.unlink()
         world.recover()
     return "waited until there was room"
+
+
+def _fill_up(disk: Path, ballast: Path) -> None:
+    """Take all that is free; what PostgreSQL takes at the same moment is no longer free."""
+    with ballast.open("wb") as file:
+        while True:
+            try:
+                os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(disk).free)
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+            else:
+                return
 
 
 @contextmanager
