@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 _LENGTH = struct.Struct(">i")
+_AT_ONCE = 1 << 20  # bytes of the rows that are put together at once: one long value makes all of them as wide
 
 
 class Cells(NamedTuple):
@@ -77,15 +78,18 @@ class Sheet:
 
     def joined(self) -> bytes:
         """The rows behind each other."""
-        width = sum(values.shape[1] for values, _ in self._fields)
-        sheet = np.empty((len(self.lengths), width), np.uint8)
-        counts = np.ones((len(self.lengths), width), bool)
-        at = 0
+        width = max(sum(values.shape[1] for values, _ in self._fields), 1)
+        step = max(_AT_ONCE // width, 1)
+        return b"".join(self._slice(slice(begin, begin + step), width) for begin in range(0, len(self.lengths), step))
+
+    def _slice(self, rows: slice, width: int) -> bytes:
+        count = len(self.lengths[rows])
+        sheet, counts, at = np.empty((count, width), np.uint8), np.ones((count, width), bool), 0
         for values, within in self._fields:
             to = at + values.shape[1]
-            sheet[:, at:to] = values
+            sheet[:, at:to] = values if len(values) == 1 else values[rows]
             if within is not None:
-                counts[:, at:to] = within
+                counts[:, at:to] = within[rows]
             at = to
         return sheet[counts].tobytes()
 

@@ -19,6 +19,7 @@ LONGEST_TEXT = 300
 
 _PAD = LONGEST_TEXT  # zero bytes after the last value, so that a step beyond it reads something
 _MOST_ITEMS = 100  # of an array's block; a longer one is left to the decoder
+_MOST_DIGITS, _MOST_DECIMALS = 18, 6  # of a decimal in a column: 64 bits hold it, and it is written without exponent
 _DAYS = (-719_162, 2_932_896)  # 0001-01-01 to 9999-12-31, from 1970-01-01
 _MICROS = (_DAYS[0] * 86_400_000_000, (_DAYS[1] + 1) * 86_400_000_000 - 1)
 _INT = (-(1 << 31), (1 << 31) - 1)
@@ -280,6 +281,8 @@ def _decimal(precision: int, scale: int, name: str | None) -> Step:
     def step(values: _Values, rows: np.ndarray) -> None:
         start, length = values.run(rows)
         values.fail(rows, (length == 0) | (length > longest))
+        if precision > _MOST_DIGITS or scale > _MOST_DECIMALS:
+            values.flat[rows] = False
         values.keep(name, "decimal", rows, start, length, scale)
 
     return step

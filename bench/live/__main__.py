@@ -6,9 +6,9 @@ beside    1,000 events a second come while full builds of the warehouse run, one
 kill      SIGKILL while 1,000 events a second come, started again at once.
 
 `outlay` is `outlay live` with the production schema: history, decisions, indexes, totals. `outlay plain` is the same
-reading with a plain upsert into one table, which is what `connect` (Kafka Connect with Debezium's JDBC sink) and
-`spark` (Structured Streaming, foreachBatch) do by themselves; with `+ triggers` they upsert too, and triggers do all
-the rest. A system whose contents are not those that the log asks for is marked INVALID.
+reading, in one session, with a plain upsert into one table, which is what `connect` (Kafka Connect with Debezium's JDBC
+sink) and `spark` (Structured Streaming, foreachBatch) do by themselves; with `+ triggers` they upsert too, and triggers
+do all the rest. A system whose contents are not those that the log asks for is marked INVALID.
 
 Needs servers without a projector: `outlay up --only postgres,kafka,registry`, then `outlay bench live`; for `beside`
 also `spark,code,webserver,daemon`. What it writes stays in the log.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import psycopg
 from confluent_kafka import Message
@@ -13,6 +15,7 @@ from bench.live.scene import Places, Scene
 from bench.live.system import TOPIC
 from ingestion.codec import Codec
 from ingestion.projection.log import MAX_BATCH, Partition
+from ingestion.projection.loop import Lane
 from ingestion.projection.records import Record
 from ingestion.projection.view import View
 from ingestion.screened import Screens
@@ -20,15 +23,27 @@ from outlay.settings import settings
 
 
 def merged(at: Scene, batches: Sequence[list[Record]]) -> float:
-    """Events a second of the production merge, each batch read and packed before."""
-    with View.opened(at.task.dsn, at.topics) as view:
+    """Events a second of the production merge, in as many lanes as the projector has, of batches read before."""
+    lanes = [Lane(number, settings().live_lanes) for number in range(settings().live_lanes)]
+    start = Barrier(len(lanes) + 1, timeout=60)
+
+    def merge(lane: Lane) -> None:
+        own = [record for batch in batches for record in batch if record.partition % lane.of == lane.number]
+        with View.opened(at.task.dsn, at.topics, lane.part) as view:
+            start.wait()
+            scene.write(view, [own[n : n + MAX_BATCH] for n in range(0, len(own), MAX_BATCH)])
+
+    with ThreadPoolExecutor(len(lanes)) as pool:
+        merging = [pool.submit(merge, lane) for lane in lanes]
+        start.wait()
         began = time.perf_counter()
-        scene.write(view, batches)
+        for each in merging:
+            each.result()
         return sum(map(len, batches)) / (time.perf_counter() - began)
 
 
 def upserted(at: Scene, batches: Sequence[list[Message]]) -> float:
-    """Events a second of COPY and a plain upsert, each batch packed before."""
+    """Events a second of COPY and a plain upsert in one session, as `plain` has, each batch packed before."""
     screens = Screens(Codec(settings().registry), TOPIC)
     packed = [(plain.rows(screens, batch), {Partition(m.topic(), m.partition()): m.offset() + 1 for m in batch})
               for batch in batches]  # fmt: skip

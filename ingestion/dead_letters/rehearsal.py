@@ -7,20 +7,16 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from psycopg import errors as pg
 
 from ingestion.dead_letters.letters import REFUSED_BY_POSTGRESQL, Letter
 from ingestion.projection.rows import row
-from ingestion.projection.view import View
-
-_REFUSED = (psycopg.DataError, psycopg.IntegrityError, pg.ProgramLimitExceeded)
+from ingestion.projection.view import REFUSED, View
 
 
 class Rehearsal:
     """Merges events as the projector does, and never commits."""
 
     def __init__(self, connection: psycopg.Connection):
-        self._connection = connection
         self._view = View(connection, {})
 
     @classmethod
@@ -34,8 +30,7 @@ class Rehearsal:
         """Why PostgreSQL would refuse the letter's event, in the words of a dead letter; None when it takes it."""
         place = (letter.place.topic, letter.topic_id, letter.place.partition, letter.place.offset, letter.logged_at)
         try:
-            with self._connection.transaction(force_rollback=True), self._connection.cursor() as cursor:
-                self._view._merge(cursor, [row(*place, event).row], {letter.place.topic})
-        except _REFUSED as error:
+            self._view.rehearse(row(*place, event).row, letter.place.topic)
+        except REFUSED as error:
             return f"{REFUSED_BY_POSTGRESQL}{(error.diag.message_primary or str(error)).splitlines()[0]}"
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from ingestion.projection.errors import LogTruncated, TopicMissing
 MAX_BATCH = 4_000
 _BUSY = 10  # messages in the last batch from which on a moment of waiting for more saves whole transactions
 _IDLE, _FILL = 0.2, 0.005  # seconds to wait for a first message, and for a fuller batch when busy
+_NOTED = 0.5  # seconds between looks at where the partitions end
 _ANSWER = 10  # seconds for Kafka to describe its topics
 
 
@@ -62,6 +64,8 @@ class Log:
     def __init__(self, bootstrap: str, positions: Mapping[Partition, int]):
         self._down: KafkaError | None = None
         self._busy = False
+        self._ends: dict[Partition, int] = {}
+        self._asked = 0.0
         self._consumer = Consumer(
             {
                 "bootstrap.servers": bootstrap,
@@ -80,7 +84,8 @@ class Log:
             },
             logger=KAFKA_LOG,
         )
-        self._consumer.assign([TopicPartition(*partition, offset) for partition, offset in positions.items()])
+        self._places = [TopicPartition(*partition, offset) for partition, offset in positions.items()]
+        self._consumer.assign(self._places)
 
     def __enter__(self) -> Log:
         return self
@@ -99,6 +104,7 @@ class Log:
         if messages:
             messages += self._consumer.consume(MAX_BATCH - 1, _FILL if self._busy else 0)
         self._busy = len(messages) > _BUSY
+        self._note_ends()
         if self._down is not None:
             raise KafkaException(self._down)
         batch = Batch()
@@ -125,12 +131,20 @@ class Log:
 
         Thread-safe. Partitions that Kafka has said nothing of yet are absent.
         """
-        lag = {}
-        for place, offset in positions.items():
-            _, end = self._consumer.get_watermark_offsets(TopicPartition(*place), cached=True)
-            if end >= 0:
-                lag[place] = max(0, end - offset)
-        return lag
+        ends = self._ends
+        return {place: max(0, ends[place] - offset) for place, offset in positions.items() if place in ends}
+
+    def _note_ends(self) -> None:
+        """Done by the thread that consumes: another one would wait until the client has come back from that."""
+        if time.monotonic() - self._asked < _NOTED:
+            return
+        known = [self._consumer.get_watermark_offsets(place, cached=True) for place in self._places]
+        self._ends = {
+            Partition(place.topic, place.partition): end
+            for place, (_, end) in zip(self._places, known, strict=True)
+            if end >= 0
+        }
+        self._asked = time.monotonic()
 
     def _failed(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN or error.fatal():

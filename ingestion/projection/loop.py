@@ -53,7 +53,7 @@ def run(
         bootstrap: Kafka's bootstrap servers.
         registry_url: base URL of the registry's Confluent-compatible API.
         dsn: the database, as a role that may write `live`.
-        stop: set by this function, too, when a lane fails, so that the others end.
+        stop: set by this function, too, when it ends: no lane goes on by itself.
         metrics: counts what is done.
         lanes: how many; more of them are faster when there is much to read, and each takes some 60 MB of memory.
 
@@ -63,12 +63,12 @@ def run(
     servers = _Servers(bootstrap, dsn, Codec(registry_url))
     told = _Told(metrics or Metrics(), ShareAlert())
     with ThreadPoolExecutor(lanes, "lane") as pool:
-        ran = [pool.submit(_keep_following, servers, Lane(number, lanes), told, stop) for number in range(lanes)]
-        for lane in as_completed(ran):
-            if lane.exception() is not None:
-                stop.set()
-    for lane in ran:
-        lane.result()
+        try:
+            ran = [pool.submit(_keep_following, servers, Lane(number, lanes), told, stop) for number in range(lanes)]
+            for lane in as_completed(ran):
+                lane.result()
+        finally:
+            stop.set()
 
 
 @dataclass(frozen=True)

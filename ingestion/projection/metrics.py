@@ -8,6 +8,7 @@ from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -25,7 +26,10 @@ ByPartition = Callable[[], Mapping[Partition, int]]
 
 
 class Metrics:
-    """Counts of one projector, in a registry of its own. Counts begin at 0 with the process. Thread-safe."""
+    """Counts of one projector, in a registry of its own. Thread-safe.
+
+    Counts begin at 0 with the process, but for the fencings, which are of the log.
+    """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -56,7 +60,7 @@ class Metrics:
             GaugeMetricFamily, "outlay_live_lag_messages", "Messages of the log that live has yet to read."
         )
         self._fencings = _Asked(
-            CounterMetricFamily, "outlay_live_fencings", "Times that another projector had moved a partition on."
+            CounterMetricFamily, "outlay_live_fencings", "Times that a projector came too late to a partition."
         )
         for collector in (self._logged, self._recorded, self._lag, self._fencings):
             self.registry.register(collector)
@@ -119,11 +123,10 @@ class _Waits(Collector):
                 self._sum += wait
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
-        total, buckets = 0, []
-        for bound, count in zip((*map(str, BUCKETS), "+Inf"), self._counts, strict=True):
-            total += count
-            buckets.append((bound, total))
-        yield HistogramMetricFamily(self._name, self._text, buckets=buckets, sum_value=self._sum)
+        with self._lock:
+            counts, sum_value = list(self._counts), self._sum
+        buckets = list(zip((*map(str, BUCKETS), "+Inf"), accumulate(counts), strict=True))
+        yield HistogramMetricFamily(self._name, self._text, buckets=buckets, sum_value=sum_value)
 
 
 class _Asked(Collector):

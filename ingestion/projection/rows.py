@@ -81,8 +81,9 @@ def places(topic: str, topic_id: str, partitions: Any, offsets: Any, logged_at: 
     """The first fields of many rows of a topic, all of events without lines.
 
     Args:
-        partitions, offsets: integers, one a row; a single one stands for all rows.
-        logged_at: the same, in microseconds since 1970.
+        partitions: integers, one a row; a single one stands for all rows.
+        offsets: integers, one a row.
+        logged_at: microseconds since 1970, as the partitions.
     """
     head = _head(topic, topic_id, is_split=False)
     packed = np.empty(len(offsets), [("head", f"V{len(head)}"), *_PLACED])

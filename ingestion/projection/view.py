@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -90,7 +90,7 @@ class View:
         try:
             return self._try(records, positions)
         except Fenced:
-            with self._connection.cursor() as cursor:
+            with suppress(psycopg.Error), self._connection.cursor() as cursor:  # it is fenced, counted or not
                 cursor.executemany(self._sql["fenced"], self._moves(positions))
             raise
         except REFUSED as error:
@@ -124,8 +124,7 @@ class View:
         rows = [record.row for record in records if record.row is not None]
         with self._connection.transaction(), self._connection.cursor() as cursor:
             if rows:  # first: amid a COPY no timeout ends a transaction, so nothing that others want may be locked yet
-                with cursor.copy(self._sql["copy"]) as copy:
-                    copy.write(b"".join([SIGNATURE, *rows, END]))
+                self._copy(cursor, rows)
             cursor.executemany(self._sql["move"], moves)
             if cursor.rowcount != len(moves):
                 raise Fenced(
@@ -139,6 +138,20 @@ class View:
                 cursor.executemany(self._sql["dead_letter"], [letter_row(record) for record in letters])
         self.positions |= positions
         return decided
+
+    def rehearse(self, row: bytes, topic: str) -> None:
+        """Merge one row and take it back.
+
+        Raises:
+            psycopg.Error: of `REFUSED`, where PostgreSQL refuses it.
+        """
+        with self._connection.transaction(force_rollback=True), self._connection.cursor() as cursor:
+            self._copy(cursor, [row])
+            self._merge({topic})
+
+    def _copy(self, cursor: psycopg.Cursor, rows: Sequence[bytes]) -> None:
+        with cursor.copy(self._sql["copy"]) as copy:
+            copy.write(b"".join([SIGNATURE, *rows, END]))
 
     def _moves(self, positions: Mapping[Partition, int]) -> list[dict[str, Any]]:
         return [
