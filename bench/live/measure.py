@@ -57,10 +57,10 @@ class Paced:
 
     rate: int
     events: int
-    p50: float
-    p95: float
-    p99: float
-    longest: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    longest_ms: float
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Killed:
 
     lost: int
     doubled: int
-    recovery: float
+    recovery_s: float
 
 
 @dataclass
