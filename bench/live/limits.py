@@ -28,7 +28,7 @@ def merged(at: Scene, batches: Sequence[list[Record]]) -> float:
     start = Barrier(len(lanes) + 1, timeout=60)
 
     def merge(lane: Lane) -> None:
-        own = [record for batch in batches for record in batch if record.partition % lane.of == lane.number]
+        own = [record for batch in batches for record in batch if lane.has(record.partition)]
         with View.opened(at.task.dsn, at.topics, lane.part) as view:
             start.wait()
             scene.write(view, [own[n : n + MAX_BATCH] for n in range(0, len(own), MAX_BATCH)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,7 +70,7 @@ class Running:
         return any(process.poll() is not None for process in self.processes)
 
 
-class System:
+class System(ABC):
     """A sink. `table` is what it writes; `application` is how its sessions in PostgreSQL call themselves.
 
     `by_triggers`: whether it is measured once more with triggers that do all that it does not.
@@ -80,9 +81,9 @@ class System:
     application: str
     by_triggers = False
 
-    def prepare(self) -> None:
+    def prepare(self) -> None:  # noqa: B027 (most need nothing)
         """Have all that it needs, downloaded if it is not there yet. Not measured."""
 
+    @abstractmethod
     def start(self, task: Task) -> Running:
         """Begin, or go on after a kill where the last one's own bookkeeping says. Returns before the first row."""
-        raise NotImplementedError
