@@ -12,11 +12,13 @@ from ingestion.projection.errors import (
     ProjectionError,
     TopicReplaced,
 )
+from ingestion.projection.load import Load
 from ingestion.projection.loop import run
 from ingestion.projection.metrics import Metrics
 
 __all__ = [
     "Fenced",
+    "Load",
     "LogTruncated",
     "Metrics",
     "OffsetsRewound",

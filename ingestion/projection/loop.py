@@ -19,6 +19,7 @@ from ingestion.codec import Codec, RegistryUnavailable
 from ingestion.producer import KAFKA_LOG
 from ingestion.projection.alert import ShareAlert, tell_each
 from ingestion.projection.errors import TopicMissing
+from ingestion.projection.load import Load
 from ingestion.projection.log import Batch, Log, Partition, describe
 from ingestion.projection.metrics import Metrics
 from ingestion.projection.records import Reader, Record
@@ -38,13 +39,14 @@ def run(
     registry_url: str,
     dsn: str,
     stop: threading.Event,
+    load: Load,
     metrics: Metrics | None = None,
-    lanes: int,
 ) -> None:
     """Keep the live view up to date until `stop` is set.
 
     Lanes share out the partitions by their numbers, and each has a consumer, a session and transactions of its own: a
-    workspace's events, whose key is the workspace, are always one lane's.
+    workspace's events, whose key is the workspace, are always one lane's. When the load asks for another number of
+    lanes, all end between two batches, and the others go on from what is committed.
 
     A server that is away is waited for; everything uncommitted is read again then. What the database refuses and what
     cannot be read becomes a dead letter.
@@ -54,21 +56,32 @@ def run(
         registry_url: base URL of the registry's Confluent-compatible API.
         dsn: the database, as a role that may write `live`.
         stop: set by this function, too, when it ends: no lane goes on by itself.
+        load: says how many lanes there are to be; each beyond the first takes some 80 MB.
         metrics: counts what is done.
-        lanes: how many; more are faster when there is much to read, and each beyond the first takes some 80 MB.
 
     Raises:
         ProjectionError: live cannot go on by itself; the subclass says why.
     """
     servers = _Servers(bootstrap, dsn, Codec(registry_url))
-    told = _Told(metrics or Metrics(), ShareAlert())
+    told = _Told(metrics or Metrics(), ShareAlert(), load)
+    try:
+        while not stop.is_set():
+            _run(servers, load.lanes, told, stop)
+    finally:
+        stop.set()
+
+
+def _run(servers: _Servers, lanes: int, told: _Told, stop: threading.Event) -> None:
+    """Keep so many lanes going until `stop` is set or the load asks for another number; set it when one fails."""
+    told.metrics.lanes(lanes)
     with ThreadPoolExecutor(lanes, "lane") as pool:
         try:
             ran = [pool.submit(_keep_following, servers, Lane(number, lanes), told, stop) for number in range(lanes)]
             for lane in as_completed(ran):
                 lane.result()
-        finally:
+        except BaseException:
             stop.set()
+            raise
 
 
 @dataclass(frozen=True)
@@ -100,11 +113,12 @@ class _Told:
 
     metrics: Metrics
     alert: ShareAlert
+    load: Load
 
 
 def _keep_following(servers: _Servers, lane: Lane, told: _Told, stop: threading.Event) -> None:
     outage = _Outage(lane)
-    while not stop.is_set():
+    while told.load.lanes == lane.of and not stop.is_set():
         try:
             _follow(servers, lane, told, outage, stop)
         except pg.ProgramLimitExceeded:
@@ -115,7 +129,8 @@ def _keep_following(servers: _Servers, lane: Lane, told: _Told, stop: threading.
 
 
 def _follow(servers: _Servers, lane: Lane, told: _Told, outage: _Outage, stop: threading.Event) -> None:
-    """Follow the lane's part of the log until `stop` is set, a server goes away, or the topics are not the same."""
+    """Follow the lane's part of the log until `stop` is set, the load asks for another number of lanes, a server goes
+    away, or the topics are not the same."""
     admin = AdminClient({"bootstrap.servers": servers.bootstrap}, logger=KAFKA_LOG)
     topics = describe(admin)
     messages = Reader(servers.codec, {name: topic.topic_id for name, topic in topics.items()})
@@ -132,7 +147,7 @@ def _follow(servers: _Servers, lane: Lane, told: _Told, outage: _Outage, stop: t
     ):
         ahead, looked = reader.submit(read_ahead), time.monotonic()
         heard = looked
-        while not stop.is_set():
+        while told.load.lanes == lane.of and not stop.is_set():
             records, batch = ahead.result()
             ahead = reader.submit(read_ahead)
             began = time.monotonic()
@@ -146,6 +161,7 @@ def _follow(servers: _Servers, lane: Lane, told: _Told, outage: _Outage, stop: t
             outage.over()
             tell_each([record for record in records if record.reason is not None])
             told.alert.count(len(records), len(records) - decided.total())
+            told.load.count(len(records), of=lane.of)
             if time.monotonic() - looked > _LOOK_AGAIN:
                 if describe(admin) != topics:
                     return

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import accumulate
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
@@ -43,6 +43,7 @@ class Metrics:
         self._outages = Counter(
             "outlay_live_outages", "Times that a server was away, by error.", ("error",), registry=self.registry
         )
+        self._lanes = Gauge("outlay_live_lanes", "Lanes that write side by side.", registry=self.registry)
         self._sizes = Histogram(
             "outlay_live_batch_messages",
             "Messages of one transaction.",
@@ -79,6 +80,10 @@ class Metrics:
         long as their log is read."""
         with self._lag.asking(lag), self._fencings.asking(fencings):
             yield
+
+    def lanes(self, count: int) -> None:
+        """Note how many lanes there are from now on."""
+        self._lanes.set(count)
 
     def outage(self, error: Exception) -> None:
         self._outages.labels(type(error).__name__).inc()

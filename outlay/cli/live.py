@@ -35,7 +35,7 @@ def live(address: tuple[str, int] | None) -> None:
     """
     from ingestion import garbage
     from ingestion.dead_letters.relay import publishing
-    from ingestion.projection import Metrics, ProjectionError, run
+    from ingestion.projection import Load, Metrics, ProjectionError, run
 
     chosen = settings()
     structlog.configure(
@@ -68,7 +68,7 @@ def live(address: tuple[str, int] | None) -> None:
                 dsn=chosen.dsn("projector"),
                 stop=stop,
                 metrics=metrics,
-                lanes=chosen.live_lanes,
+                load=Load(chosen.live_lanes),
             )
     except ProjectionError as error:
         log.error("live stops", error=str(error), kind=type(error).__name__)

@@ -19,11 +19,12 @@ import structlog
 
 from ingestion.contracts import TOPICS
 from ingestion.landing import LandingError, land
-from ingestion.projection import ProjectionError, loop
+from ingestion.projection import Load, ProjectionError, loop
 from tests.chaos import kill_points, landing_points
 
 _PROCESSES = multiprocessing.get_context("forkserver")
 _PROCESSES.set_forkserver_preload([__name__])
+_FULL = 10  # messages of a batch that says that more are waiting: few, so that lanes come and go
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
 
@@ -96,9 +97,8 @@ def projector(log: str, where: Addresses, armed: Armed | None) -> None:
     if armed is not None:
         kill_points.arm(*armed)
     try:
-        loop.run(
-            bootstrap=where.bootstrap, registry_url=where.registry, dsn=where.dsn, stop=stop, lanes=kill_points.LANES
-        )
+        load = Load(2, full=_FULL)
+        loop.run(bootstrap=where.bootstrap, registry_url=where.registry, dsn=where.dsn, stop=stop, load=load)
     except ProjectionError as error:
         _tell(event="live stops", kind=type(error).__name__, error=str(error))
         sys.exit(1)

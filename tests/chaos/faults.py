@@ -189,9 +189,14 @@ def terminate_projector(world: World) -> str:
     world.wait_for_live(place)  # so that it has a session
     victim, before = world.projector, len(world.projector.said_kinds())
     time.sleep(world.random.uniform(0, 0.3))
-    ended = _terminate(world, LIVE)
-    reached(ended, "the projector had no session")
-    until(lambda: len(victim.said_kinds()) > before, what="the projector noticed", seconds=_HANG)
+    ended = 0
+
+    def noticed() -> bool:
+        nonlocal ended
+        ended += _terminate(world, LIVE)  # again, for it may have had none, or was about to end it: lanes come and go
+        return len(victim.said_kinds()) > before
+
+    until(noticed, what="the projector noticed", seconds=_HANG)
     reached(victim.alive, f"the projector ended: {victim.said()[-3:]}")
     return f"{ended} terminated, told as {victim.said_kinds()[-1]}"
 
@@ -493,10 +498,8 @@ def kill_postgresql(world: World) -> str:
 def kill_backend(world: World) -> str:
     """SIGKILL of the projector's backend: PostgreSQL ends every session and recovers from its log."""
     world.wait_for_live(world.probe())
-    found = world.sql(
-        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s", LIVE
-    )
-    reached(found, "the projector had no session")
+    query = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
+    found = until(lambda: world.sql(query, LIVE), what="the projector has a session", seconds=_HANG)
     victim, before = world.projector, len(world.projector.said_kinds())
     os.kill(found[0][0], signal.SIGKILL)
     until(lambda: len(victim.said_kinds()) > before, what="the projector noticed", seconds=_HANG)

@@ -36,8 +36,8 @@ from tests.chaos.fuzz_view import view_from_here
 from tests.support import PROJECT
 
 PROJECTOR = (
-    "import sys, threading; from ingestion.projection import run; "
-    "run(bootstrap=sys.argv[1], registry_url=sys.argv[2], dsn=sys.argv[3], stop=threading.Event(), lanes=2)"
+    "import sys, threading; from ingestion.projection import Load, run; "
+    "run(bootstrap=sys.argv[1], registry_url=sys.argv[2], dsn=sys.argv[3], stop=threading.Event(), load=Load(2))"
 )
 STUCK = 120  # seconds without a message read
 Say = Callable[[str], None]

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import psycopg
 
-from ingestion.projection import loop, view
+from ingestion.projection import Load, loop, view
 from ingestion.projection.log import Batch, Log
 from ingestion.projection.view import View
 
@@ -22,10 +22,6 @@ STATEMENTS = ("copy", "move", "decide", "events", "transactions", "totals", "not
 POINTS = ("read", "copying", *STATEMENTS, "commit", "committed")
 """`read`: the messages are in memory. `copying`: PostgreSQL waits for the rest of the rows. `commit`: all is
 written, the commit was not sent. `committed`: it was, and the projector did not learn it."""
-
-
-LANES = 2
-"""Of a projector under test, as of `outlay live`."""
 
 
 class Once:
@@ -89,4 +85,4 @@ def then(step: Callable, reached: Callable[[], None], when: Callable[[object], b
 if __name__ == "__main__":
     point, bootstrap, registry_url, dsn = sys.argv[1:]
     arm(point)
-    loop.run(bootstrap=bootstrap, registry_url=registry_url, dsn=dsn, stop=threading.Event(), lanes=LANES)
+    loop.run(bootstrap=bootstrap, registry_url=registry_url, dsn=dsn, stop=threading.Event(), load=Load(2, fewest=2))

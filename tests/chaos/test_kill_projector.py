@@ -19,10 +19,10 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from ingestion import events
 from ingestion.codec import Codec
 from ingestion.producer import EventProducer
-from ingestion.projection import run
+from ingestion.projection import Load, run
 from ingestion.projection.log import describe
 from outlay.settings import Settings
-from tests.chaos.kill_points import LANES, POINTS
+from tests.chaos.kill_points import POINTS
 from tests.integration.databases import fresh_database
 from tests.support import PROJECT, until
 
@@ -103,7 +103,7 @@ def test_a_projector_killed_at_this_point_loses_and_doubles_nothing(stack, datab
         "registry_url": stack.registry,
         "dsn": database,
         "stop": stop,
-        "lanes": LANES,
+        "load": Load(2, fewest=2),
     }
     after = threading.Thread(target=run, kwargs=given)
     after.start()

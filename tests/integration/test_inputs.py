@@ -22,7 +22,7 @@ from psycopg.rows import dict_row
 
 from ingestion import contracts, events
 from ingestion.codec import Codec
-from ingestion.projection import run
+from ingestion.projection import Load, run
 from ingestion.registry import Incompatible, register
 from outlay.settings import Settings
 from tests.chaos.fuzz import LIMIT, NAMES, encoded_fields
@@ -294,7 +294,8 @@ class View:
 @contextmanager
 def projector(stack: Settings, dsn: str) -> Iterator[None]:
     stop = threading.Event()
-    given = {"bootstrap": stack.bootstrap, "registry_url": stack.registry, "dsn": dsn, "stop": stop, "lanes": 2}
+    given = {"bootstrap": stack.bootstrap, "registry_url": stack.registry, "dsn": dsn, "stop": stop}
+    given["load"] = Load(2, fewest=2)
     thread = threading.Thread(target=run, kwargs=given)
     thread.start()
     try:

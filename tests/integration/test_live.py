@@ -24,7 +24,7 @@ from ingestion import events
 from ingestion.codec import Codec
 from ingestion.contracts import TOPICS
 from ingestion.producer import Delivery, EventProducer
-from ingestion.projection import LogTruncated, Metrics, run
+from ingestion.projection import Load, LogTruncated, Metrics, run
 from outlay.settings import Settings
 from tests.integration.databases import fresh_database
 from tests.support import PROJECT, until
@@ -40,10 +40,12 @@ def database(stack) -> Iterator[str]:
 
 
 @contextmanager
-def projector(stack: Settings, dsn: str, metrics: Metrics | None = None) -> Iterator[threading.Thread]:
+def projector(
+    stack: Settings, dsn: str, metrics: Metrics | None = None, load: Load | None = None
+) -> Iterator[threading.Thread]:
     stop = threading.Event()
-    given = {"bootstrap": stack.bootstrap, "registry_url": stack.registry, "dsn": dsn, "stop": stop, "lanes": 2}
-    given["metrics"] = metrics
+    given = {"bootstrap": stack.bootstrap, "registry_url": stack.registry, "dsn": dsn, "stop": stop}
+    given |= {"load": load or Load(2), "metrics": metrics}
     thread = threading.Thread(target=run, kwargs=given)
     thread.start()
     try:
@@ -219,7 +221,36 @@ def test_a_log_that_no_longer_holds_the_next_event_stops_live(stack, database):
     with pytest.raises(
         LogTruncated, match=r"Kafka cannot give the next event of report/\d+ .*rebuild live from bronze"
     ):
-        run(bootstrap=stack.bootstrap, registry_url=stack.registry, dsn=database, stop=threading.Event(), lanes=2)
+        run(bootstrap=stack.bootstrap, registry_url=stack.registry, dsn=database, stop=threading.Event(), load=Load(2))
+
+
+def test_a_second_lane_comes_while_there_is_much_and_goes_when_there_is_little(stack, database):
+    """The lanes change several times; each event stands in live once, and all versions of a thing in order."""
+    workspaces, metrics = [uuid4() for _ in range(8)], Metrics()
+
+    def lanes() -> float:
+        return metrics.registry.get_sample_value("outlay_live_lanes")
+
+    with projector(stack, database, metrics, Load(2, full=50)):
+        for version in (1, 2):
+            batch = [purchase(workspace, number, version=version) for number in range(500) for workspace in workspaces]
+            with psycopg.connect(database) as connection:  # so that much waits to be read
+                connection.execute("LOCK TABLE live.offsets")
+                send(stack, batch)
+            until(lambda: lanes() == 2, what="a second lane")
+            until(
+                lambda version=version: all(
+                    versions(database, workspace) == {events.derived_id(workspace, n): version for n in range(500)}
+                    for workspace in workspaces
+                ),
+                what="all is read",
+            )
+            until(lambda: lanes() == 1, what="one lane again")
+    assert rows(
+        database,
+        "SELECT version, decision, count(*) FROM live.events WHERE workspace_id = ANY(%s) GROUP BY 1, 2 ORDER BY 1",
+        workspaces,
+    ) == [(1, "accepted", 4_000), (2, "accepted", 4_000)]
 
 
 def test_of_two_projectors_one_is_fenced_and_says_so_and_the_view_is_right(stack, database, tmp_path):
