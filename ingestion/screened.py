@@ -35,22 +35,11 @@ class Screens:
         Raises:
             RegistryUnavailable: a schema is not known yet and the registry does not answer.
         """
-        begin = size = 0
-        for number, value in enumerate(values, start=1):
-            size += len(value or b"")
-            if size >= _TOGETHER or number == len(values):
-                yield from self._groups(values, range(begin, number))
-                begin, size = number, 0
-
-    def _groups(self, values: Sequence[bytes | None], numbers: range) -> Iterator[tuple[Written, list[int]]]:
-        by_frame: dict[bytes, list[int]] = {}
-        for number in numbers:
-            value = values[number]
-            by_frame.setdefault(value[:FRAME] if value else b"", []).append(number)
-        for frame, of_it in by_frame.items():
-            written = self._written(frame, values[of_it[0]])
-            if written is not None:
-                yield written, of_it
+        for numbers in _cut(values):
+            for frame, of_it in _by_frame(values, numbers).items():
+                written = self._written(frame, values[of_it[0]])
+                if written is not None:
+                    yield written, of_it
 
     def _written(self, frame: bytes, value: bytes | None) -> Written | None:
         """What values that begin with `frame` were written with; None where they cannot be the topic's events."""
@@ -65,3 +54,26 @@ class Screens:
         written = Written(schema_id, Screen(schema, skip=FRAME), registered == ours)
         self._known[frame] = written if schema["name"] == parse_schema(ours)["name"] else None
         return self._known[frame]
+
+
+def _cut(values: Sequence[bytes | None]) -> Iterator[range]:
+    """The numbers of the values, as many of them as can be screened at once."""
+    if sum(map(len, filter(None, values))) < _TOGETHER:
+        yield range(len(values))
+        return
+    begin = size = 0
+    for number, value in enumerate(values, start=1):
+        size += len(value or b"")
+        if size >= _TOGETHER or number == len(values):
+            yield range(begin, number)
+            begin, size = number, 0
+
+
+def _by_frame(values: Sequence[bytes | None], numbers: range) -> dict[bytes, list[int]]:
+    frames = [value[:FRAME] if value else b"" for value in values[numbers.start : numbers.stop]]
+    if frames and frames.count(frames[0]) == len(frames):
+        return {frames[0]: list(numbers)}
+    found: dict[bytes, list[int]] = {}
+    for number, frame in zip(numbers, frames, strict=True):
+        found.setdefault(frame, []).append(number)
+    return found

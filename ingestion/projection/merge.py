@@ -26,4 +26,5 @@ def statements(schema: str = "live", known: str | None = None, order: str = _ORD
     return made | {
         "decide": made["decide"].replace("{known}", known or made["known"]),
         "events": made["events"].replace("{order}", order),
+        "add": made["add"].replace("{transactions}", made["transactions"]),
     }

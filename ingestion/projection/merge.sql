@@ -120,20 +120,40 @@ WHERE d.latest AND d.existed AND d.entity = 'transaction'
 INSERT INTO live.transactions (
     workspace_id, transaction_id, version, operation, event_id, actor_id, source, external_id, recorded_at,
     topic_id, partition, "offset",
-    kind, status, account_id, occurred_on, occurred_at_local, posted_on, amount, currency, merchant, description,
-    counterparty, category_id, category_source, category_confidence, decided_by, mcc, note, tags, refund_of,
-    transfer_pair, attachments, import_id
+    kind, status, account_id, occurred_on, occurred_at_local, posted_on,
+    amount, currency, merchant, description, counterparty,
+    category_id, category_source, category_confidence, decided_by, mcc,
+    note, tags,
+    refund_of, transfer_pair, attachments, import_id
 )
 SELECT i.workspace_id, i.entity_id, i.version, i.operation, i.event_id, i.actor_id, i.source, i.external_id,
-       i.recorded_at, i.topic_id, i.partition, i."offset", own.*
+       i.recorded_at, i.topic_id, i.partition, i."offset",
+       state ->> 'kind', state ->> 'status', (state ->> 'account_id')::uuid, (state ->> 'occurred_on')::date,
+       (state ->> 'occurred_at_local')::timestamp, (state ->> 'posted_on')::date,
+       (state ->> 'amount')::numeric, state ->> 'currency', state ->> 'merchant', state ->> 'description',
+       state ->> 'counterparty',
+       state ->> 'category_id', state ->> 'category_source', (state ->> 'category_confidence')::double precision,
+       state ->> 'decided_by', state ->> 'mcc',
+       state ->> 'note',
+       CASE WHEN state -> 'tags' = '[]' THEN '{}' ELSE ARRAY(SELECT jsonb_array_elements_text(state -> 'tags')) END,
+       (state ->> 'refund_of')::uuid, (state ->> 'transfer_pair')::uuid, state -> 'attachments',
+       (state ->> 'import_id')::uuid
 FROM (SELECT row FROM decided WHERE latest AND entity = 'transaction' ORDER BY workspace_id, entity_id) AS d
 INNER JOIN incoming AS i ON i.ctid = d.row
-CROSS JOIN LATERAL jsonb_to_record(i.state) AS own (
-    kind text, status text, account_id uuid, occurred_on date, occurred_at_local timestamp, posted_on date,
-    amount numeric, currency text, merchant text, description text, counterparty text, category_id text,
-    category_source text, category_confidence double precision, decided_by text, mcc text, note text, tags text[],
-    refund_of uuid, transfer_pair uuid, attachments jsonb, import_id uuid
+
+-- name: add
+-- The transactions, and what the totals are to hold of them from now on: a part each, as live.current_parts has it. What
+-- has lines is added when they are there.
+WITH written AS (
+    {transactions}
+    RETURNING workspace_id, transaction_id, date_trunc('month', occurred_on::timestamp)::date AS month, account_id,
+              coalesce(category_id, 'uncategorised') AS category_id, currency, kind, amount, operation
 )
+INSERT INTO changed
+SELECT workspace_id, month, account_id, category_id, currency, kind, 1, amount
+FROM written
+WHERE operation <> 'voided'
+  AND (workspace_id, transaction_id) NOT IN (SELECT workspace_id, entity_id FROM decided WHERE latest AND is_split)
 
 -- name: lines
 INSERT INTO live.transaction_lines (workspace_id, transaction_id, line_no, line_id, category_id, amount, note)
@@ -143,13 +163,12 @@ INNER JOIN incoming AS i ON i.ctid = d.row
 CROSS JOIN LATERAL jsonb_array_elements(i.state -> 'lines') WITH ORDINALITY AS line (state, line_no)
 CROSS JOIN LATERAL jsonb_to_record(line.state) AS own (line_id uuid, category_id text, amount numeric, note text)
 
--- name: add
--- And what they are to hold of them from now on.
+-- name: add_lines
 INSERT INTO changed
 SELECT p.workspace_id, p.month, p.account_id, p.category_id, p.currency, p.kind, 1, p.amount
 FROM decided AS d
 INNER JOIN live.current_parts AS p ON p.workspace_id = d.workspace_id AND p.transaction_id = d.entity_id
-WHERE d.latest AND d.entity = 'transaction'
+WHERE d.latest AND d.is_split
 
 -- name: totals
 INSERT INTO live.monthly_totals AS t (workspace_id, month, account_id, category_id, currency, kind, lines, amount)

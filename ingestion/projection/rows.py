@@ -142,13 +142,19 @@ def _packed(topic: str, placed: Cells, content: Content) -> Sheet:
 
 
 def _document(topic: str, content: Content) -> Sheet:
-    """The state of each event, as `state` writes it: the first of its fields is in all of them."""
+    """The state of each event, as `state` writes it."""
     sheet = Sheet(len(content))
-    for number, name in enumerate(_own(topic)):
+    sheet.constant(b"{")
+    begun = np.zeros(len(content), bool)
+    for name in _own(_fields(topic)):
         cells = content.json(name)
         if cells is not None:
-            sheet.constant(b'%b"%b":' % (b"," if number else b"{", name.encode()), cells.present)
+            comma = b"," if begun.all() else b""
+            if not comma:
+                sheet.constant(b",", begun if cells.present is None else begun & cells.present)
+            sheet.constant(b'%b"%b":' % (comma, name.encode()), cells.present)
             sheet.cells(cells)
+            begun = begun | (True if cells.present is None else cells.present)
     sheet.constant(b"}")
     return sheet
 
@@ -179,14 +185,19 @@ def beyond_the_index(topic: str, event: Mapping[str, Any]) -> str | None:
 
 def state(event: Mapping[str, Any]) -> bytes:
     """The event's own fields as JSON: decimals as strings, ids and dates in ISO form. What is null is left out."""
-    own = {name: value for name, value in event.items() if value is not None and name not in _ENVELOPE}
+    own = {name: event[name] for name in _own(tuple(event)) if event[name] is not None}
     return orjson.dumps(own, default=str)
 
 
 @cache
-def _own(topic: str) -> tuple[str, ...]:
-    """The fields of the topic's contract that are not the envelope's."""
-    return tuple(field["name"] for field in contracts.schema(topic)["fields"] if field["name"] not in _ENVELOPE)
+def _own(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The fields that are not the envelope's, in the order of jsonb, shorter names first: it need not sort them then."""
+    return tuple(sorted(set(names) - _ENVELOPE, key=lambda name: (len(name), name)))
+
+
+@cache
+def _fields(topic: str) -> tuple[str, ...]:
+    return tuple(field["name"] for field in contracts.schema(topic)["fields"])
 
 
 @cache

@@ -164,7 +164,7 @@ class View:
     def _merge(self, topics: Set[str]) -> Counter[tuple[str, str]]:
         steps = ["decide", "events"]
         if "transaction" in topics:
-            steps += ["take_away", "remove", "transactions", "lines", "add", "totals"]
+            steps += ["take_away", "remove", "add", "lines", "add_lines", "totals"]
         if topics != {"transaction"}:
             steps += ["remove_entities", "entities"]
         with self._connection.pipeline():  # one wait for all: each costs a wake-up of this thread

@@ -17,7 +17,7 @@ from ingestion.projection import Load, loop, view
 from ingestion.projection.log import Batch, Log
 from ingestion.projection.view import View
 
-STATEMENTS = ("copy", "move", "decide", "events", "transactions", "totals", "notify")
+STATEMENTS = ("copy", "move", "decide", "events", "add", "totals", "notify")
 """Points inside the transaction: just before the statement of that name in merge.sql."""
 POINTS = ("read", "copying", *STATEMENTS, "commit", "committed")
 """`read`: the messages are in memory. `copying`: PostgreSQL waits for the rest of the rows. `commit`: all is

@@ -123,6 +123,13 @@ def test_the_state_is_the_events_own_fields_exact_and_without_the_envelope():
     )
 
 
+def test_the_state_names_its_fields_in_the_order_that_jsonb_keeps_them():
+    """PostgreSQL sorts them otherwise, for each event."""
+    names = list(json.loads(state(PURCHASE)))
+    assert len(names) > 10
+    assert names == sorted(names, key=lambda name: (len(name), name))
+
+
 def test_what_cannot_be_read_becomes_a_dead_letter_with_its_original_bytes():
     record = read(Message(b"\xff", with_headers=[("h", b"1")]), "topic-1", Decodes(Unreadable("not an event")))
     assert (record.row, record.reason) == (None, "not an event")
@@ -153,7 +160,7 @@ def test_each_partition_is_one_lanes_and_a_workspaces_partitions_are_the_same_la
 
 
 def test_every_statement_of_the_merge_is_named():
-    assert {"session", "stand", "move", "copy", "decide", "events", "transactions", "lines", "notify"} <= set(
+    assert {"session", "stand", "move", "copy", "decide", "events", "transactions", "add", "lines", "notify"} <= set(
         statements()
     )
     assert all(statement and not statement.startswith("-- name") for statement in statements().values())
