@@ -191,7 +191,7 @@ def state(event: Mapping[str, Any]) -> bytes:
 
 @cache
 def _own(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The fields that are not the envelope's, in the order of jsonb, shorter names first: it need not sort them then."""
+    """The fields that are not the envelope's, in the order of jsonb, shorter names first: it need not sort them."""
     return tuple(sorted(set(names) - _ENVELOPE, key=lambda name: (len(name), name)))
 
 

@@ -45,7 +45,7 @@ def projector(
 ) -> Iterator[threading.Thread]:
     stop = threading.Event()
     given = {"bootstrap": stack.bootstrap, "registry_url": stack.registry, "dsn": dsn, "stop": stop}
-    given |= {"load": load or Load(2), "metrics": metrics}
+    given |= {"load": load or Load(2, fewest=2), "metrics": metrics}
     thread = threading.Thread(target=run, kwargs=given)
     thread.start()
     try:
