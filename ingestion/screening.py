@@ -97,12 +97,12 @@ class _Values:
 
     def skip(self, rows: np.ndarray, count: int) -> np.ndarray:
         """Go on by `count` bytes; returns where they begin."""
-        start = self.at[rows]
-        self.at[rows] = np.minimum(start + count, self._limit + 1)
+        start = self._of(self.at, rows)
+        self._go(rows, np.minimum(start + count, self._limit + 1))
         return start
 
     def byte(self, rows: np.ndarray) -> np.ndarray:
-        return self.buffer[np.minimum(self.skip(rows, 1), self._limit)]
+        return self.buffer[self.skip(rows, 1)]
 
     def long(self, rows: np.ndarray) -> np.ndarray:
         """Read Avro's variable-length integers of up to nine bytes, none of them in vain."""
@@ -123,11 +123,12 @@ class _Values:
     def run(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Read a length and pass as many bytes; returns where they begin and the length."""
         length = self.long(rows)
-        start = self.at[rows]
-        wrong = (length < 0) | (length > self.ends[rows] - start)
-        self.fail(rows, wrong)
-        length[wrong] = 0
-        self.at[rows] = start + length
+        start = self._of(self.at, rows)
+        wrong = (length < 0) | (length > self._of(self.ends, rows) - start)
+        if wrong.any():
+            self.good[rows[wrong]] = False
+            length[wrong] = 0
+        self._go(rows, start + length)
         return start, length
 
     def text(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -141,6 +142,16 @@ class _Values:
             except UnicodeDecodeError:
                 self.good[rows[odd]] = False
         return start, length
+
+    def _of(self, array: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """What the array has for the rows: it itself where they are all."""
+        return array if len(rows) == len(array) else array[rows]
+
+    def _go(self, rows: np.ndarray, to: np.ndarray) -> None:
+        if len(rows) == len(self.at):
+            self.at = to
+        else:
+            self.at[rows] = to
 
 
 Step = Callable[[_Values, np.ndarray], None]
@@ -238,8 +249,9 @@ def _union(steps: Sequence[Step]) -> Step:
         branch = values.byte(rows)  # twice its number, for Avro's integers are signed
         values.fail(rows, (branch & 1 != 0) | (branch >= 2 * len(steps)))
         for number, each in enumerate(steps):
-            if each is not _null and len(of_it := rows[branch == 2 * number]):
-                each(values, of_it)
+            chosen = branch == 2 * number
+            if each is not _null and chosen.any():
+                each(values, rows if chosen.all() else rows[chosen])
 
     if len(steps) > 64:
         raise _Unsupported("a union of more than 64 types")
@@ -297,7 +309,9 @@ def _uuid(name: str | None) -> Step:
         usual = length == 36
         values.fail(rows, ~usual)
         text = sliding_window_view(values.buffer, 36)[np.minimum(start, len(values.buffer) - 36)]
-        values.fail(rows, (_SIGNS[text] != _UUID).any(axis=1))
+        odd = _SIGNS[text] != _UUID
+        if odd.any():
+            values.fail(rows, odd.any(axis=1))
         values.keep(name, "uuid", rows, start, length)
 
     return step
