@@ -70,6 +70,7 @@ def _cut(values: Sequence[bytes | None]) -> Iterator[range]:
 
 
 def _by_frame(values: Sequence[bytes | None], numbers: range) -> dict[bytes, list[int]]:
+    """The numbers by how their values begin; nearly always all begin alike."""
     frames = [value[:FRAME] if value else b"" for value in values[numbers.start : numbers.stop]]
     if frames and frames.count(frames[0]) == len(frames):
         return {frames[0]: list(numbers)}

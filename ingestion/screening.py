@@ -144,7 +144,7 @@ class _Values:
         return start, length
 
     def _of(self, array: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """What the array has for the rows: it itself where they are all."""
+        """What the array has for the rows, which are distinct and ascend: it itself where they are all."""
         return array if len(rows) == len(array) else array[rows]
 
     def _go(self, rows: np.ndarray, to: np.ndarray) -> None:

@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     seeds: Folder = Field(PROJECT / "seeds", description="Folder of the reference data.")
     partitions: int = Field(12, description="Partitions of each topic. Fixed for the life of a topic.")
     live_lanes: int = Field(
-        2, ge=1, le=12, description="Sessions that the projector writes with side by side when one does not keep up."
+        2, ge=1, le=12, description="Sessions that the projector writes with when one does not keep up, 80 MB each."
     )
     auto_build: bool = Field(True, description="Whether Dagster's sensor and schedules start by themselves.")
     app_hosts: tuple[str, ...] = Field(

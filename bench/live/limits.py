@@ -14,8 +14,8 @@ from bench.live import plain, scene
 from bench.live.scene import Places, Scene
 from bench.live.system import TOPIC
 from ingestion.codec import Codec
+from ingestion.projection.lane import Lane
 from ingestion.projection.log import MAX_BATCH, Partition
-from ingestion.projection.loop import Lane
 from ingestion.projection.records import Record
 from ingestion.projection.view import View
 from ingestion.screened import Screens
@@ -23,7 +23,7 @@ from outlay.settings import settings
 
 
 def merged(at: Scene, batches: Sequence[list[Record]]) -> float:
-    """Events a second of the production merge, in as many lanes as the projector has, of batches read before."""
+    """Events a second of the production merge, in as many lanes as the projector may have, of batches read before."""
     lanes = [Lane(number, settings().live_lanes) for number in range(settings().live_lanes)]
     start = Barrier(len(lanes) + 1, timeout=60)
 

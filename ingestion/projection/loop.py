@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import time
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
 import psycopg
-import structlog
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from psycopg import errors as pg
@@ -19,18 +16,17 @@ from ingestion.codec import Codec, RegistryUnavailable
 from ingestion.producer import KAFKA_LOG
 from ingestion.projection.alert import ShareAlert, tell_each
 from ingestion.projection.errors import TopicMissing
+from ingestion.projection.lane import Lane
 from ingestion.projection.load import Load
-from ingestion.projection.log import Batch, Log, Partition, describe
+from ingestion.projection.log import Batch, Log, describe
 from ingestion.projection.metrics import Metrics
+from ingestion.projection.outages import Outages
 from ingestion.projection.records import Reader, Record
 from ingestion.projection.view import View
 
 _AWAY = (psycopg.OperationalError, pg.TransactionTimeout, KafkaException, RegistryUnavailable, TopicMissing)
-_LONGEST_WAIT = 5  # seconds
 _ASK_AGAIN = 2  # seconds of nothing to write after which PostgreSQL is asked whether it is still there
 _LOOK_AGAIN = 30  # seconds between looks at whether the topics are still the same
-
-log = structlog.get_logger("outlay.live")
 
 
 def run(
@@ -63,7 +59,7 @@ def run(
         ProjectionError: live cannot go on by itself; the subclass says why.
     """
     servers = _Servers(bootstrap, dsn, Codec(registry_url))
-    told = _Told(metrics or Metrics(), ShareAlert(), load)
+    told = _Told(metrics or Metrics(), ShareAlert(), load, Outages())
     try:
         while not stop.is_set():
             _run(servers, load.lanes, told, stop)
@@ -85,22 +81,6 @@ def _run(servers: _Servers, lanes: int, told: _Told, stop: threading.Event) -> N
 
 
 @dataclass(frozen=True)
-class Lane:
-    """One of so many."""
-
-    number: int
-    of: int
-
-    def has(self, partition: int) -> bool:
-        """Whether a partition of that number is this lane's, whatever its topic."""
-        return partition % self.of == self.number
-
-    def part(self, positions: Mapping[Partition, int]) -> dict[Partition, int]:
-        """Those of the partitions that are this lane's."""
-        return {place: offset for place, offset in positions.items() if self.has(place.partition)}
-
-
-@dataclass(frozen=True)
 class _Servers:
     bootstrap: str
     dsn: str
@@ -109,26 +89,26 @@ class _Servers:
 
 @dataclass(frozen=True)
 class _Told:
-    """Where all lanes count what they do."""
+    """Where all lanes tell what they do."""
 
     metrics: Metrics
     alert: ShareAlert
     load: Load
+    outages: Outages
 
 
 def _keep_following(servers: _Servers, lane: Lane, told: _Told, stop: threading.Event) -> None:
-    outage = _Outage(lane)
     while told.load.lanes == lane.of and not stop.is_set():
         try:
-            _follow(servers, lane, told, outage, stop)
+            _follow(servers, lane, told, stop)
         except pg.ProgramLimitExceeded:
             raise
         except _AWAY as error:
             told.metrics.outage(error)
-            stop.wait(outage.begun(error))
+            stop.wait(told.outages.begun(lane, error))
 
 
-def _follow(servers: _Servers, lane: Lane, told: _Told, outage: _Outage, stop: threading.Event) -> None:
+def _follow(servers: _Servers, lane: Lane, told: _Told, stop: threading.Event) -> None:
     """Follow the lane's part of the log until `stop` is set, the load asks for another number of lanes, a server goes
     away, or the topics are not the same."""
     admin = AdminClient({"bootstrap.servers": servers.bootstrap}, logger=KAFKA_LOG)
@@ -158,40 +138,12 @@ def _follow(servers: _Servers, lane: Lane, told: _Told, outage: _Outage, stop: t
             elif time.monotonic() - heard > _ASK_AGAIN:  # else an idle projector would not notice a restart
                 view.ask()
                 heard = time.monotonic()
-            outage.over()
+            told.outages.over(lane)
             tell_each([record for record in records if record.reason is not None])
             told.alert.count(len(records), len(records) - decided.total())
-            told.load.count(len(records), of=lane.of)
+            told.load.count(len(records), waiting=sum(kafka.lag(view.positions).values()), of=lane.of)
             if time.monotonic() - looked > _LOOK_AGAIN:
                 if describe(admin) != topics:
                     return
                 view.ask()
                 looked = time.monotonic()
-
-
-class _Outage:
-    """Tells the begin and the end of a lane's outage in one line each, and how long to wait before the next try."""
-
-    def __init__(self, lane: Lane) -> None:
-        self._lane = lane.number
-        self._since: float | None = None
-        self._tries = 0
-
-    def begun(self, error: Exception) -> float:
-        if self._since is None:
-            self._since = time.monotonic()
-            place = {"lane": self._lane, "kind": type(error).__name__}
-            log.warning("a server is away, trying again", error=_line(error), **place)
-        self._tries += 1
-        return min(_LONGEST_WAIT, 0.1 * 2**self._tries) * random.uniform(0.5, 1)  # noqa: S311
-
-    def over(self) -> None:
-        if self._since is not None:
-            log.info("the server is back", lane=self._lane, seconds=round(time.monotonic() - self._since, 1))
-            self._since, self._tries = None, 0
-
-
-def _line(error: Exception) -> str:
-    if isinstance(error, KafkaException):
-        return f"Kafka: {error.args[0].str()}"
-    return str(error).strip().splitlines()[0]

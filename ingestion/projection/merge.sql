@@ -15,7 +15,7 @@ CREATE TEMP TABLE incoming (
     topic text, topic_id text, partition int, "offset" bigint, logged_at timestamptz, workspace_id uuid, event_id uuid,
     entity text, entity_id uuid, version int, operation text, actor_id uuid, source text, external_id text,
     correlation_id text, occurred_at timestamptz, recorded_at timestamptz, state jsonb
-) ON COMMIT DELETE ROWS;
+) WITH (toast_tuple_target = 8160) ON COMMIT DELETE ROWS; -- a state is read field by field: it is to lie open
 CREATE TEMP TABLE decided (
     row tid, -- of incoming
     topic text, topic_id text, partition int, "offset" bigint, workspace_id uuid, entity text, entity_id uuid,

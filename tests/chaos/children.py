@@ -6,6 +6,7 @@ import ctypes
 import json
 import multiprocessing
 import os
+import random
 import signal
 import sys
 import threading
@@ -24,7 +25,7 @@ from tests.chaos import kill_points, landing_points
 
 _PROCESSES = multiprocessing.get_context("forkserver")
 _PROCESSES.set_forkserver_preload([__name__])
-_FULL = 10  # messages of a batch that says that more are waiting: few, so that lanes come and go
+_RESTLESS = 0.05  # the chance of a batch to ask for another number of lanes
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
 
@@ -42,6 +43,14 @@ class Armed(NamedTuple):
 
     point: str
     signum: int = signal.SIGKILL
+
+
+class Restless(Load):
+    """Lets lanes come and go for no reason, so that whatever happens may happen amid that."""
+
+    def count(self, messages: int, *, waiting: int, of: int) -> None:
+        if of == self.lanes and random.random() < _RESTLESS:  # noqa: S311
+            self.lanes = 3 - of
 
 
 class Child:
@@ -97,7 +106,7 @@ def projector(log: str, where: Addresses, armed: Armed | None) -> None:
     if armed is not None:
         kill_points.arm(*armed)
     try:
-        load = Load(2, full=_FULL)
+        load = Restless(2)
         loop.run(bootstrap=where.bootstrap, registry_url=where.registry, dsn=where.dsn, stop=stop, load=load)
     except ProjectionError as error:
         _tell(event="live stops", kind=type(error).__name__, error=str(error))

@@ -189,16 +189,14 @@ def terminate_projector(world: World) -> str:
     world.wait_for_live(place)  # so that it has a session
     victim, before = world.projector, len(world.projector.said_kinds())
     time.sleep(world.random.uniform(0, 0.3))
-    ended = 0
 
     def noticed() -> bool:
-        nonlocal ended
-        ended += _terminate(world, LIVE)  # again, for it may have had none, or was about to end it: lanes come and go
+        _terminate(world, LIVE)  # again, for it may have had none, or was about to end it: lanes come and go
         return len(victim.said_kinds()) > before
 
     until(noticed, what="the projector noticed", seconds=_HANG)
     reached(victim.alive, f"the projector ended: {victim.said()[-3:]}")
-    return f"{ended} terminated, told as {victim.said_kinds()[-1]}"
+    return f"terminated, told as {victim.said_kinds()[-1]}"
 
 
 def _terminate(world: World, application: str) -> int:
@@ -498,10 +496,17 @@ def kill_postgresql(world: World) -> str:
 def kill_backend(world: World) -> str:
     """SIGKILL of the projector's backend: PostgreSQL ends every session and recovers from its log."""
     world.wait_for_live(world.probe())
-    query = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
-    found = until(lambda: world.sql(query, LIVE), what="the projector has a session", seconds=_HANG)
     victim, before = world.projector, len(world.projector.said_kinds())
-    os.kill(found[0][0], signal.SIGKILL)
+    query = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
+
+    def killed() -> bool:
+        try:
+            os.kill(world.sql(query, LIVE)[0][0], signal.SIGKILL)
+        except (IndexError, ProcessLookupError):  # lanes come and go, and their sessions with them
+            return False
+        return True
+
+    until(killed, what="a session of the projector's is killed", seconds=_HANG)
     until(lambda: len(victim.said_kinds()) > before, what="the projector noticed", seconds=_HANG)
     until(lambda: _answers(world), what="PostgreSQL has recovered", seconds=_HANG)
     reached(victim.alive, f"the projector ended: {victim.said()[-3:]}")

@@ -37,7 +37,8 @@ from tests.support import PROJECT
 
 PROJECTOR = (
     "import sys, threading; from ingestion.projection import Load, run; "
-    "run(bootstrap=sys.argv[1], registry_url=sys.argv[2], dsn=sys.argv[3], stop=threading.Event(), load=Load(2))"
+    "bootstrap, registry, dsn = sys.argv[1:]; stop, load = threading.Event(), Load(2, fewest=2); "
+    "run(bootstrap=bootstrap, registry_url=registry, dsn=dsn, stop=stop, load=load)"
 )
 STUCK = 120  # seconds without a message read
 Say = Callable[[str], None]

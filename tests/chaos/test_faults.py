@@ -59,7 +59,7 @@ def test_messages_of_an_aborted_transaction_are_in_neither_view(strike: Strike):
 
 
 def test_a_projector_whose_session_is_terminated_reads_on_from_its_last_commit(strike: Strike):
-    assert strike("projector's session terminated").startswith("2 terminated")
+    assert strike("projector's session terminated").startswith("terminated, told as")
 
 
 def test_a_lock_held_on_live_is_waited_for(strike: Strike):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -31,6 +31,8 @@ from tests.integration.databases import fresh_database
 
 LIVE = "outlay-live"
 """How PostgreSQL knows the sessions of a projector, one for each of its lanes."""
+
+T = TypeVar("T")
 
 _RECOVERY = 120  # seconds after which a hang is assumed
 _LAKE_SIZE = "256m"
@@ -301,16 +303,17 @@ def world(stack: Settings, *, seed: int, **traffic: Any) -> Iterator[World]:
                 run(("umount", "--lazy", str(Path(folder) / "mount")))
 
 
-def until(condition: Callable[[], object], *, what: str, seconds: float) -> None:
-    """Wait for a condition, closely: a fault takes a fraction of a second, and a run has hundreds.
+def until(condition: Callable[[], T], *, what: str, seconds: float) -> T:
+    """The first truthy value of the condition, watched closely: a fault takes a moment, and a run has hundreds.
 
     Raises:
         AssertionError: it did not become true in time, which is a hang and not slowness.
     """
     deadline = time.monotonic() + seconds
-    while not condition():
+    while not (found := condition()):
         assert time.monotonic() < deadline, f"after {seconds} s still not: {what}"
         time.sleep(0.02)
+    return found
 
 
 def mount(folder: Path) -> bool:

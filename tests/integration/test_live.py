@@ -221,17 +221,24 @@ def test_a_log_that_no_longer_holds_the_next_event_stops_live(stack, database):
     with pytest.raises(
         LogTruncated, match=r"Kafka cannot give the next event of report/\d+ .*rebuild live from bronze"
     ):
-        run(bootstrap=stack.bootstrap, registry_url=stack.registry, dsn=database, stop=threading.Event(), load=Load(2))
+        run(
+            bootstrap=stack.bootstrap,
+            registry_url=stack.registry,
+            dsn=database,
+            stop=threading.Event(),
+            load=Load(2, fewest=2),
+        )
 
 
-def test_a_second_lane_comes_while_there_is_much_and_goes_when_there_is_little(stack, database):
+def test_a_second_lane_comes_when_there_is_much_and_goes_when_there_is_little(stack, database, monkeypatch):
     """The lanes change several times; each event stands in live once, and all versions of a thing in order."""
+    monkeypatch.setattr("ingestion.projection.log.MAX_BATCH", 100)
     workspaces, metrics = [uuid4() for _ in range(8)], Metrics()
 
     def lanes() -> float:
         return metrics.registry.get_sample_value("outlay_live_lanes")
 
-    with projector(stack, database, metrics, Load(2, full=50)):
+    with projector(stack, database, metrics, Load(2, much=100)):
         for version in (1, 2):
             batch = [purchase(workspace, number, version=version) for number in range(500) for workspace in workspaces]
             with psycopg.connect(database) as connection:  # so that much waits to be read

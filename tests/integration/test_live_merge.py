@@ -18,8 +18,8 @@ import pytest
 from ingestion import events
 from ingestion.acceptance import Sight
 from ingestion.projection.errors import Fenced, OffsetsRewound, PartitionsAdded, TopicReplaced
+from ingestion.projection.lane import Lane
 from ingestion.projection.log import Partition, Topic
-from ingestion.projection.loop import Lane
 from ingestion.projection.records import Record
 from ingestion.projection.rows import row
 from ingestion.projection.view import View

@@ -16,9 +16,10 @@ from structlog.testing import capture_logs
 
 from ingestion import contracts, events
 from ingestion.codec import FRAME, Unreadable
+from ingestion.projection.lane import Lane
 from ingestion.projection.log import Partition
-from ingestion.projection.loop import Lane, _Outage
 from ingestion.projection.merge import statements
+from ingestion.projection.outages import Outages
 from ingestion.projection.records import Reader, read
 from ingestion.projection.rows import state
 from tests.unit.encoded import Message, encoded, knowing_codec, others, purchase, transactions
@@ -137,16 +138,29 @@ def test_what_cannot_be_read_becomes_a_dead_letter_with_its_original_bytes():
     assert (record.partition, record.offset, record.logged_at) == (3, 42, LOGGED)
 
 
+AWAY = KafkaException(KafkaError(KafkaError._ALL_BROKERS_DOWN))
+
+
 def test_an_outage_is_told_once_when_it_begins_and_once_when_it_is_over():
-    outage = _Outage(Lane(0, of=2))
+    outages, lane = Outages(), Lane(0, of=2)
     with capture_logs() as told:
-        outage.over()
-        waits = [outage.begun(KafkaException(KafkaError(KafkaError._ALL_BROKERS_DOWN))) for _ in range(20)]
-        outage.over()
-        outage.over()
+        outages.over(lane)
+        waits = [outages.begun(lane, AWAY) for _ in range(20)]
+        outages.over(lane)
+        outages.over(lane)
     assert [line["event"] for line in told] == ["a server is away, trying again", "the server is back"]
     assert told[0]["kind"] == "KafkaException"
     assert 0 < waits[0] < waits[-1] <= 5
+
+
+def test_a_lane_says_nothing_of_anothers_outage_and_its_end_is_told_where_that_lane_is_no_more():
+    outages = Outages()
+    with capture_logs() as told:
+        outages.begun(Lane(1, of=2), AWAY)
+        outages.over(Lane(0, of=2))
+        assert [(line["event"], line["lane"]) for line in told] == [("a server is away, trying again", 1)]
+        outages.over(Lane(0, of=1))
+    assert [(line["event"], line["lane"]) for line in told[1:]] == [("the server is back", 1)]
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 5])
