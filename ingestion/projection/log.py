@@ -15,8 +15,8 @@ from ingestion.producer import KAFKA_LOG
 from ingestion.projection.errors import LogTruncated, TopicMissing
 
 MAX_BATCH = 4_000
-_BUSY = 10  # messages in the last batch from which on a moment of waiting for more saves whole transactions
-_IDLE, _FILL = 0.2, 0.005  # seconds to wait for a first message, and for a fuller batch when busy
+_BUSY = 50  # messages in the last batch from which on a moment of waiting for more saves whole transactions
+_IDLE, _FILL = 0.2, 0.002  # seconds to wait for a first message, and for a fuller batch when busy
 _NOTED = 0.5  # seconds between looks at where the partitions end
 _ANSWER = 10  # seconds for Kafka to describe its topics
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
 import psycopg
@@ -26,6 +26,7 @@ from ingestion.projection.view import View
 
 _AWAY = (psycopg.OperationalError, pg.TransactionTimeout, KafkaException, RegistryUnavailable, TopicMissing)
 _ASK_AGAIN = 2  # seconds of nothing to write after which PostgreSQL is asked whether it is still there
+_AHEAD = 500  # messages of a batch; after a smaller one, what comes while it is written is best read together
 _LOOK_AGAIN = 30  # seconds between looks at whether the topics are still the same
 
 
@@ -115,7 +116,7 @@ def _follow(servers: _Servers, lane: Lane, told: _Told, stop: threading.Event) -
     topics = describe(admin)
     messages = Reader(servers.codec, {name: topic.topic_id for name, topic in topics.items()})
 
-    def read_ahead() -> tuple[list[Record], Batch]:
+    def read() -> tuple[list[Record], Batch]:
         batch = kafka.next()
         return messages.read(batch.messages), batch
 
@@ -123,13 +124,13 @@ def _follow(servers: _Servers, lane: Lane, told: _Told, stop: threading.Event) -
         View.opened(servers.dsn, topics, lane.part) as view,
         Log(servers.bootstrap, view.positions) as kafka,
         told.metrics.following(lambda: kafka.lag(view.positions), lambda: view.fencings),
-        ThreadPoolExecutor(1, "read-ahead") as reader,  # decodes the next batch while PostgreSQL merges this one
+        ThreadPoolExecutor(1, "read-ahead") as reader,  # where there is much: decodes while PostgreSQL merges
     ):
-        ahead, looked = reader.submit(read_ahead), time.monotonic()
-        heard = looked
+        ahead: Future | None = None
+        looked = heard = time.monotonic()
         while told.load.lanes == lane.of and not stop.is_set():
-            records, batch = ahead.result()
-            ahead = reader.submit(read_ahead)
+            records, batch = ahead.result() if ahead else read()
+            ahead = reader.submit(read) if len(records) >= _AHEAD else None
             began = time.monotonic()
             decided = view.write(records, batch.positions)
             told.metrics.committed(records, decided, time.monotonic() - began)
