@@ -37,6 +37,8 @@ def live(address: tuple[str, int] | None) -> None:
     from ingestion.dead_letters.relay import publishing
     from ingestion.projection import Load, Metrics, ProjectionError, run
 
+    garbage.collect_seldom()
+    garbage.few_arenas()
     chosen = settings()
     structlog.configure(
         processors=[
@@ -58,7 +60,6 @@ def live(address: tuple[str, int] | None) -> None:
             metrics.serve(*address)
         except OSError as error:
             raise Failure(f"the metrics cannot be served at {address[0]}:{address[1]}: {error.strerror}") from error
-    garbage.collect_seldom()
     log.info("live starts", kafka=chosen.bootstrap, registry=chosen.registry)
     try:
         with publishing(bootstrap=chosen.bootstrap, dsn=chosen.dsn("projector")):
