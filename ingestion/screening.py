@@ -125,9 +125,8 @@ class _Values:
         length = self.long(rows)
         start = self._of(self.at, rows)
         wrong = (length < 0) | (length > self._of(self.ends, rows) - start)
-        if wrong.any():
-            self.good[rows[wrong]] = False
-            length[wrong] = 0
+        self.fail(rows, wrong)
+        length[wrong] = 0
         self._go(rows, start + length)
         return start, length
 

@@ -99,7 +99,7 @@ class _Told:
 
 
 def _keep_following(servers: _Servers, lane: Lane, told: _Told, stop: threading.Event) -> None:
-    while told.load.lanes == lane.of and not stop.is_set():
+    while _goes_on(lane, told, stop):
         try:
             _follow(servers, lane, told, stop)
         except pg.ProgramLimitExceeded:
@@ -107,6 +107,10 @@ def _keep_following(servers: _Servers, lane: Lane, told: _Told, stop: threading.
         except _AWAY as error:
             told.metrics.outage(error)
             stop.wait(told.outages.begun(lane, error))
+
+
+def _goes_on(lane: Lane, told: _Told, stop: threading.Event) -> bool:
+    return told.load.lanes == lane.of and not stop.is_set()
 
 
 def _follow(servers: _Servers, lane: Lane, told: _Told, stop: threading.Event) -> None:
@@ -128,7 +132,7 @@ def _follow(servers: _Servers, lane: Lane, told: _Told, stop: threading.Event) -
     ):
         ahead: Future | None = None
         looked = heard = time.monotonic()
-        while told.load.lanes == lane.of and not stop.is_set():
+        while _goes_on(lane, told, stop):
             records, batch = ahead.result() if ahead else read()
             ahead = reader.submit(read) if len(records) >= _AHEAD else None
             began = time.monotonic()
