@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from ingestion.projection.log import Partition
+from ingestion.projection.log import MAX_BATCH, Partition
 from ingestion.projection.records import Record
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -48,7 +48,7 @@ class Metrics:
             "outlay_live_batch_messages",
             "Messages of one transaction.",
             registry=self.registry,
-            buckets=(1, 10, 100, 500, 1_000, 2_500, 5_000),
+            buckets=(1, 10, 100, 500, 1_000, 2_000, MAX_BATCH),
         )
         self._seconds = Histogram(
             "outlay_live_batch_seconds", "Time of one transaction.", registry=self.registry, buckets=BUCKETS

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from random import Random
+from typing import Any
 from uuid import uuid4
 
 import psutil
@@ -200,13 +201,13 @@ def terminate_projector(world: World) -> str:
 
 
 def _terminate(world: World, application: str) -> int:
-    return len(
-        world.sql(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND application_name = %s",
-            application,
-        )
-    )
+    return len(_sessions(world, application, "pg_terminate_backend(pid)"))
+
+
+def _sessions(world: World, application: str, asked: str, where: str = "true") -> list[Any]:
+    """`asked` of each of the application's sessions in the world's database for which `where` holds."""
+    query = f"SELECT {asked} FROM pg_stat_activity WHERE datname = current_database()"  # noqa: S608
+    return [value for (value,) in world.sql(f"{query} AND application_name = %s AND {where}", application)]
 
 
 @fault("lock held on live", weight=4)
@@ -236,13 +237,7 @@ def deadlock(world: World) -> str:
 
 
 def _waits(world: World) -> bool:
-    return bool(
-        world.sql(
-            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
-            " AND wait_event_type = 'Lock'",
-            LIVE,
-        )
-    )
+    return bool(_sessions(world, LIVE, "pid", where="wait_event_type = 'Lock'"))
 
 
 # The log.
@@ -497,11 +492,10 @@ def kill_backend(world: World) -> str:
     """SIGKILL of the projector's backend: PostgreSQL ends every session and recovers from its log."""
     world.wait_for_live(world.probe())
     victim, before = world.projector, len(world.projector.said_kinds())
-    query = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
 
     def killed() -> bool:
         try:
-            os.kill(world.sql(query, LIVE)[0][0], signal.SIGKILL)
+            os.kill(_sessions(world, LIVE, "pid")[0], signal.SIGKILL)
         except (IndexError, ProcessLookupError):  # lanes come and go, and their sessions with them
             return False
         return True

@@ -35,7 +35,8 @@ from ingestion.dead_letters.retry import MEMORY, Retried, Retrier, discard
 from ingestion.projection import loop
 from outlay.settings import Settings
 from tests.integration.databases import fresh_database
-from tests.integration.test_live import projector, purchase, rows
+from tests.integration.projecting import projector
+from tests.integration.test_live import purchase, rows
 from tests.support import outlay, outlay_json, until
 
 pytestmark = pytest.mark.integration

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 import struct
-import threading
 from base64 import b64decode
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -22,13 +20,13 @@ from psycopg.rows import dict_row
 
 from ingestion import contracts, events
 from ingestion.codec import Codec
-from ingestion.projection import Load, run
 from ingestion.registry import Incompatible, register
 from outlay.settings import Settings
 from tests.chaos.fuzz import LIMIT, NAMES, encoded_fields
 from tests.chaos.fuzz_values import INCOMPRESSIBLE, number
 from tests.chaos.fuzz_values import run as text
 from tests.chaos.fuzz_view import view_from_here
+from tests.integration.projecting import projector
 from tests.support import until
 
 pytestmark = pytest.mark.integration
@@ -289,21 +287,6 @@ class View:
             return all(next_offsets[partition] > offset for partition, offset in places)
 
         until(reached, what="live has read everything", seconds=60)
-
-
-@contextmanager
-def projector(stack: Settings, dsn: str) -> Iterator[None]:
-    stop = threading.Event()
-    given = {"bootstrap": stack.bootstrap, "registry_url": stack.registry, "dsn": dsn, "stop": stop}
-    given["load"] = Load(2, fewest=2)
-    thread = threading.Thread(target=run, kwargs=given)
-    thread.start()
-    try:
-        yield
-        assert thread.is_alive(), "the projector ended"
-    finally:
-        stop.set()
-        thread.join(30)
 
 
 @pytest.fixture(scope="module")

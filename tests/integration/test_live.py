@@ -10,7 +10,6 @@ import sys
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -27,6 +26,7 @@ from ingestion.producer import Delivery, EventProducer
 from ingestion.projection import Load, LogTruncated, Metrics, run
 from outlay.settings import Settings
 from tests.integration.databases import fresh_database
+from tests.integration.projecting import projector
 from tests.support import PROJECT, until
 
 pytestmark = pytest.mark.integration
@@ -37,23 +37,6 @@ def database(stack) -> Iterator[str]:
     """A second, empty live view of the same log."""
     with fresh_database(stack.dsn("owner")) as dsn:
         yield dsn
-
-
-@contextmanager
-def projector(
-    stack: Settings, dsn: str, metrics: Metrics | None = None, load: Load | None = None
-) -> Iterator[threading.Thread]:
-    stop = threading.Event()
-    given = {"bootstrap": stack.bootstrap, "registry_url": stack.registry, "dsn": dsn, "stop": stop}
-    given |= {"load": load or Load(2, fewest=2), "metrics": metrics}
-    thread = threading.Thread(target=run, kwargs=given)
-    thread.start()
-    try:
-        yield thread
-    finally:
-        stop.set()
-        thread.join(30)
-        assert not thread.is_alive(), "the projector did not stop"
 
 
 def purchase(workspace_id: UUID, number: int, **changes) -> dict:

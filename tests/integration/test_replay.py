@@ -34,7 +34,7 @@ from ingestion.replay.stored import messages
 from outlay.ledger.queries import expenses, totals
 from outlay.settings import Settings
 from tests.integration.databases import fresh_database
-from tests.integration.test_live import projector
+from tests.integration.projecting import projector
 from tests.landing import append_encoded
 from tests.support import PROJECT, until
 
