@@ -37,9 +37,10 @@ status: install ## what runs, and what each layer holds
 test: install browser ## run every test
 	@$(BIN)/python -m tests
 
-chaos: install ## 300 random faults in one run, then 1,000 over recorded seeds
+chaos: install ## 300 random faults in one run, 1,000 over recorded seeds, a million fuzzed messages
 	@$(BIN)/python -m tests.chaos.run --faults 300
 	@$(BIN)/python -m tests.chaos.run --faults 1000 --recorded
+	@$(BIN)/python -m tests.chaos.fuzz_run --messages 1000000
 
 browser: # the app's tests drive Chromium
 	@deploy/ensure-browser

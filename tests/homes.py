@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,3 +58,15 @@ class Home:
     def settings(self) -> Settings:
         given = {name.removeprefix("OUTLAY_").lower(): value for name, value in self.env.items()}
         return Settings(home=self.folder, **given)
+
+
+@contextmanager
+def home_with(*services: str) -> Iterator[Home]:
+    """A new home with these servers running; stopped, and gone with all they held, when the block ends."""
+    with tempfile.TemporaryDirectory(prefix="outlay-home-") as folder:
+        home = Home(Path(folder) / "home")
+        try:
+            home.up(*services)
+            yield home
+        finally:
+            home.outlay("down")

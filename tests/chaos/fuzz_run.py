@@ -1,6 +1,8 @@
 """Sends fuzzed messages through Kafka and a real projector into a view of their own, and checks every one of them.
 
 python -m tests.chaos.fuzz_run --messages 1000000 --seed 1 [--json]
+
+It starts servers of its own, in a folder that is gone afterwards.
 """
 
 from __future__ import annotations
@@ -29,10 +31,11 @@ from ingestion import contracts
 from ingestion.codec import Codec
 from ingestion.projection.log import Partition, describe
 from ingestion.registry import register
-from outlay.settings import Settings, settings
+from outlay.settings import Settings
 from tests.chaos.fuzz import FOREIGN, LIMIT, ONE_FIELD, Fuzz, newer_schema, older_schema
 from tests.chaos.fuzz_check import Findings, Sent, check
 from tests.chaos.fuzz_view import view_from_here
+from tests.homes import home_with
 from tests.support import PROJECT
 
 PROJECTOR = (
@@ -256,15 +259,19 @@ def _wait(projector: _Projector, dsn: str, ends: dict[Partition, int], count: in
         time.sleep(0.2)
 
 
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    report = fuzzed(
-        settings(), seed=given.seed, count=given.messages, say=lambda text: print(text, file=sys.stderr, flush=True)
-    )
+    _say("starting PostgreSQL, Kafka and the registry in a folder of their own")
+    with home_with("postgres", "kafka", "registry") as home:
+        report = fuzzed(home.settings, seed=given.seed, count=given.messages, say=_say)
     told = report.as_json()
     print(json.dumps(told, indent=None if given.json else 2, ensure_ascii=False))
     sys.exit(bool(report.findings.failed))

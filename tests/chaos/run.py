@@ -12,7 +12,6 @@ import argparse
 import json
 import secrets
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import Any
 from tests.chaos.campaign import Done, campaign
 from tests.chaos.faults import Fault, able
 from tests.chaos.world import world
-from tests.homes import Home
+from tests.homes import Home, home_with
 
 RECORDED = Path(__file__).with_name("seeds.txt")
 
@@ -31,18 +30,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _chosen(arguments)
     seeds = recorded() if chosen.recorded else [chosen.seed]
     shares = [len(range(number, chosen.faults, len(seeds))) for number in range(len(seeds))]
-    with tempfile.TemporaryDirectory(prefix="outlay-chaos-home-") as folder:
-        home = Home(Path(folder) / "home")
-        _say("starting PostgreSQL, Kafka and the registry in a folder of their own")
-        try:
-            home.up("postgres", "kafka", "registry")
-            runs = []
-            for seed, share in zip(seeds, shares, strict=True):
-                if share:
-                    runs.append(run(home, seed, share))
-                    print(_line(runs[-1]), file=sys.stderr if chosen.json else sys.stdout, flush=True)
-        finally:
-            home.outlay("down")
+    _say("starting PostgreSQL, Kafka and the registry in a folder of their own")
+    runs = []
+    with home_with("postgres", "kafka", "registry") as home:
+        for seed, share in zip(seeds, shares, strict=True):
+            if share:
+                runs.append(run(home, seed, share))
+                print(_line(runs[-1]), file=sys.stderr if chosen.json else sys.stdout, flush=True)
     if chosen.json:
         print(json.dumps(runs, indent=2))
     return 0 if all(each["passed"] for each in runs) else 1
