@@ -4,10 +4,16 @@
 select pg_advisory_xact_lock(hashtextextended('outlay.bookkeeping', 0));
 create table if not exists gold.progress (
     model     text        primary key,
-    batch_id  bigint      not null, -- every silver batch of its topics up to this one is in the model
+    batch_id  bigint      not null, -- every silver batch up to this one is in the model, if it is of its topics
     version   text        not null, -- checksum of the code and the seeds that it was built from
-    built_at  timestamptz not null
+    built_at  timestamptz not null,
+    made_at   timestamptz not null default 'epoch' -- when it was last made anew, of everything
 );
+do $$ begin -- a table of an older version; asked first, for ALTER would wait for every build and every page
+    if not exists (select from pg_attribute where attrelid = 'gold.progress'::regclass and attname = 'made_at') then
+        alter table gold.progress add column made_at timestamptz not null default 'epoch';
+    end if;
+end $$;
 create table if not exists gold.model_runs (
     invocation_id text        not null,
     model         text        not null,
@@ -29,6 +35,12 @@ on conflict (invocation_id, model) do update
 set since = least(model_runs.since, excluded.since), upto = excluded.upto, full_refresh = model_runs.full_refresh or excluded.full_refresh,
     rows_read = model_runs.rows_read + excluded.rows_read, rows_written = model_runs.rows_written + excluded.rows_written,
     finished_at = excluded.finished_at
+{% endmacro %}
+
+{% macro record_progress(model_name, run) %}
+insert into gold.progress values ('{{ model_name }}', {{ run.upto }}, '{{ run.version }}', clock_timestamp(), clock_timestamp())
+on conflict (model) do update set batch_id = excluded.batch_id, version = excluded.version, built_at = excluded.built_at
+{%- if run.full_refresh %}, made_at = excluded.made_at {% endif %}
 {% endmacro %}
 
 {# SQL of a query for (rows_read, rows_written) of the current transaction so far, as PostgreSQL counted them.

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.csv
 from psycopg import sql
 
+from ingestion.batches import number
 from orchestration.batches import parquet
 from orchestration.batches.register import NotAudited, Staged, staged
 
-_ORDER = 0x73696C766572  # "silver": publications happen one after the other, so batch_id grows in their order
 _CHUNK = 50_000
 _MANY = 1_000  # rows after which the planner must hear of them: it would take a new batch for one row
 
@@ -65,14 +65,16 @@ def _publish(
     connection: psycopg.Connection, lake: str, batch: Staged, run_id: str | None, published: Published
 ) -> None:
     with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_ORDER,))
         if not connection.execute("DELETE FROM silver.staged WHERE path = %s", (batch.path,)).rowcount:
             raise NotAudited(f"{batch.path} was replaced or published by another run meanwhile: build again")
-        (batch_id,) = connection.execute("SELECT nextval('silver.batch_ids')").fetchone()
-        connection.execute(
-            "INSERT INTO silver.batches (batch_id, topic, path, rows_read, rows_published, rows_quarantined, run_id)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-            (batch_id, batch.topic, batch.path, batch.rows_read, batch.events, batch.rows_quarantined, run_id),
+        batch_id = number(
+            connection,
+            topic=batch.topic,
+            path=batch.path,
+            rows_read=batch.rows_read,
+            rows_published=batch.events,
+            rows_quarantined=batch.rows_quarantined,
+            run_id=run_id,
         )
         connection.execute(
             "INSERT INTO silver.batch_files (file_id, batch_id) SELECT unnest(%s::bigint[]), %s",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import psycopg
 from pyspark.sql import DataFrame, SparkSession
@@ -10,7 +10,8 @@ from uuid6 import uuid7
 
 from ingestion.landing import BronzeFile, verify
 from orchestration import silver
-from orchestration.batches import parquet, reference, register
+from orchestration.batches import parquet, register
+from orchestration.batches.currencies import known_currencies
 from orchestration.batches.register import Staged
 
 LARGEST = 500_000
@@ -27,7 +28,6 @@ def stage(
     lake: str,
     topic: str,
     *,
-    users: Iterable[Staged] = (),
     run_id: str | None = None,
 ) -> list[Staged]:
     """Stage everything of `topic` that waits. Replaces what was staged before and never published.
@@ -36,7 +36,6 @@ def stage(
 
     Args:
         session: gives the Spark session, whose time zone is UTC.
-        users: batches of the topic `user` staged in the same run: their workspaces count as known.
 
     Raises:
         CorruptedFile: a bronze file is missing or damaged; nothing is staged from it.
@@ -58,7 +57,7 @@ def stage(
             passed=None,
         )
         register.begin(connection, batch, run_id)
-        done.append(_stage(session(), connection, lake, batch, files, users))
+        done.append(_stage(session(), connection, lake, batch, files))
         register.complete(connection, done[-1])
     return done
 
@@ -80,9 +79,8 @@ def _stage(
     lake: str,
     batch: Staged,
     files: list[BronzeFile],
-    users: Iterable[Staged],
 ) -> Staged:
-    known = reference.minor_units(connection) if batch.topic == "transaction" else {}
+    known = known_currencies(connection) if batch.topic == "transaction" else set()
     rows = silver.read(spark, batch.topic, [parquet.spark_url(lake, file.path) for file in files])
     judged = silver.judged(batch.topic, silver.typed(batch.topic, rows), known)
     decided = silver.decided(judged)
@@ -97,21 +95,10 @@ def _stage(
             f"{batch.path}: the manifest names {batch.rows_read} rows, Spark read {events} good and {quarantined}"
             " quarantined ones; nothing was published. Look into Spark's log, then build again"
         )
-    if batch.topic == "transaction":
-        _stage_lines(spark, connection, lake, batch, users)
+    if batch.topic == "transaction" and events:
+        published = spark.read.parquet(parquet.spark_url(lake, f"{batch.path}/events"))
+        _write(silver.lines(published), lake, f"{batch.path}/lines")
     return Staged(**{**vars(batch), "events": events, "rows_quarantined": quarantined})
-
-
-def _stage_lines(
-    spark: SparkSession, connection: psycopg.Connection, lake: str, batch: Staged, users: Iterable[Staged]
-) -> None:
-    needs = reference.needs(lake, f"{batch.path}/events")
-    if needs is None:
-        return
-    workspaces, targets = reference.workspaces(spark, connection, lake, needs.workspaces, users)
-    rates = reference.rates(spark, connection, needs.currencies | targets, needs.first, needs.last)
-    events = spark.read.parquet(parquet.spark_url(lake, f"{batch.path}/events"))
-    _write(silver.converted(silver.lines(events), workspaces, rates), lake, f"{batch.path}/lines")
 
 
 def _write(rows: DataFrame, lake: str, path: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ingestion.rates import OLDEST
 from orchestration.expectations.runner import Expected
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ EXPECTATIONS = {
         ),
         Expected("ExpectColumnValuesToMatchRegex", {"column": "currency", "regex": "^[A-Z]{3}$"}),
         Expected("ExpectColumnValuesToNotBeNull", {"column": "category_id"}),
-        Expected("ExpectColumnValuesToBeInSet", {"column": "rate_not_of_a_later_day", "value_set": [True]}),
+        Expected("ExpectColumnValuesToBeInSet", {"column": "rate_is_not_too_old", "value_set": [True]}),
+        Expected("ExpectColumnValuesToBeBetween", {"column": "conversion_error", "min_value": -1, "max_value": 1}),
     ],
     FACTS_WORTH_A_LOOK: [
         Expected(
@@ -36,22 +38,29 @@ EXPECTATIONS = {
     ],
 }
 
-_COLUMNS = ("kind", "currency", "category_id", "rate_not_of_a_later_day", "amount", "converted", "merchant")
 _BUILT = """
-    SELECT f.kind, f.currency, f.category_id, coalesce(f.fx_rate_on <= f.occurred_on, true), f.amount::double precision,
-           f.amount_converted::double precision, f.merchant
-    FROM intermediate.int_transactions_current AS t
-    JOIN gold.fct_transactions AS f
-        ON f.workspace_id = t.workspace_id AND f.transaction_id = t.transaction_id AND f.occurred_on = t.occurred_on
-    WHERE t.batch_id > %s AND t.batch_id <= %s
+    SELECT f.kind, f.currency, f.category_id, f.merchant,
+           coalesce(f.fx_rate_on BETWEEN f.occurred_on - %(oldest)s::int AND f.occurred_on, true)
+               AS rate_is_not_too_old,
+           f.amount::double precision AS amount, f.amount_converted::double precision AS converted,
+           coalesce(f.amount_converted - f.amount * f.fx_rate, 0)::double precision AS conversion_error
+    FROM (
+        SELECT DISTINCT workspace_id, transaction_id, occurred_on
+        FROM intermediate.int_transaction_dates
+        WHERE batch_id > %(since)s AND batch_id <= %(upto)s
+    ) AS touched
+    JOIN gold.fct_transactions AS f USING (workspace_id, transaction_id, occurred_on)
 """
 
 
 def facts_of(connection: psycopg.Connection, *, since: int, upto: int) -> pd.DataFrame:
-    """The columns that the suites look at, of facts whose silver batch is above `since` and not above `upto`.
+    """The columns that the suites look at, of facts that batches above `since` and not above `upto` touched.
 
-    Amounts are floats here: they are compared with bounds, never summed or shown.
+    Amounts are floats here: they are compared with bounds, never summed or shown. `conversion_error` is how far the
+    converted amount is from the rate times the amount: below one for every currency, for rounding is to whole units at
+    the coarsest.
     """
     import pandas as pd
 
-    return pd.DataFrame(connection.execute(_BUILT, (since, upto)).fetchall(), columns=list(_COLUMNS))
+    cursor = connection.execute(_BUILT, {"since": since, "upto": upto, "oldest": OLDEST})
+    return pd.DataFrame(cursor.fetchall(), columns=[column.name for column in cursor.description])

@@ -48,15 +48,12 @@ def events_suite(batch: Staged) -> list[Expected]:
 
 
 def lines_suite() -> list[Expected]:
-    """Of the lines of transactions, and their conversion."""
+    """Of the lines of transactions."""
     return [
         *(_not_null(column) for column in (*_PLACE, "line_no", "line_id", "amount", "currency")),
         _matches("line_id", _UUID),
         Expected("ExpectColumnValuesToBeBetween", {"column": "line_no", "min_value": 1}),
-        Expected("ExpectColumnValuesToBeBetween", {"column": "fx_rate", "min_value": 0, "strict_min": True}),
         Expected("ExpectCompoundColumnsToBeUnique", {"column_list": [*_PLACE, "line_no"]}),
-        _equal("has_rate", "has_conversion"),
-        Expected("ExpectColumnValuesToBeBetween", {"column": "conversion_error", "min_value": -1, "max_value": 1}),
     ]
 
 
@@ -80,18 +77,9 @@ def event_frame(lake: str, batch: Staged) -> pd.DataFrame:
 
 
 def line_frame(lake: str, batch: Staged) -> pd.DataFrame:
-    """The columns that `lines_suite` looks at.
-
-    `conversion_error` is how far the converted amount is from the rate times the amount, in currency units: below one
-    for every currency, for rounding is to whole units at the coarsest.
-    """
-    columns = [*_PLACE, "line_no", "line_id", "amount", "currency", "fx_rate", "amount_converted"]
-    frame = parquet.dataset(lake, f"{batch.path}/lines").to_table(columns=columns).to_pandas()
-    frame["has_rate"], frame["has_conversion"] = frame["fx_rate"].notna(), frame["amount_converted"].notna()
-    rated = frame["has_rate"] & frame["has_conversion"]
-    exact = frame["amount"].where(rated, Decimal(0)) * frame["fx_rate"].where(rated, Decimal(0))
-    frame["conversion_error"] = (frame["amount_converted"].where(rated, Decimal(0)) - exact).astype(float)
-    return frame
+    """The columns that `lines_suite` looks at."""
+    columns = [*_PLACE, "line_no", "line_id", "amount", "currency"]
+    return parquet.dataset(lake, f"{batch.path}/lines").to_table(columns=columns).to_pandas()
 
 
 def _money() -> list[Expected]:

@@ -47,9 +47,9 @@ def here(stack):
     """The stack, with the reference data that silver needs."""
     try:
         with session("pipeline") as connection:
-            connection.execute("SELECT FROM reference.fx_rates, reference.currencies LIMIT 1")
+            connection.execute("SELECT FROM reference.currencies LIMIT 1")
     except psycopg.errors.UndefinedTable:
-        build = [Path(sys.executable).with_name("dbt"), "build", "--select", "+fx_rates", "+currencies"]
+        build = [Path(sys.executable).with_name("dbt"), "seed"]
         given = {**os.environ, **variables(stack)}
         done = subprocess.run(
             build, cwd=PROJECT / "dbt_project", env=given, capture_output=True, text=True, check=False, timeout=300
@@ -167,48 +167,27 @@ def test_events_of_older_and_newer_writers_are_read_together(here, spark):
     assert {(row.offset, row.kind, row.import_id) for row in rows} == {(0, "expense", None), (1, "unknown", None)}
 
 
-def test_a_batch_is_published_once_with_its_lines_converted_and_its_bad_events_quarantined(
-    caught_up, spark, connection
-):
+def test_a_batch_is_published_once_with_its_lines_and_its_bad_events_quarantined(caught_up, spark, connection):
     workspace_id = events.new_id()
-    append(
-        caught_up,
-        events.entity(
-            entity="workspace",
-            entity_id=workspace_id,
-            workspace_id=workspace_id,
-            state={"name": "Home", "currency": "EUR", "time_zone": None},
-            source="app",
-        ),
-        topic="user",
-    )
     good = purchase(workspace_id, currency="USD", occurred_on=date(2016, 7, 2), amount=Decimal("11.1350"), note="")
     bad = purchase(workspace_id, currency="ZZZ")
     append(caught_up, good, good, bad)
     land_all(caught_up)
-    users = staged_and_passed(caught_up, spark, connection, "user")
-    (batch,) = stage(lambda: spark, connection, caught_up.lake, "transaction", users=users)
+    (batch,) = stage(lambda: spark, connection, caught_up.lake, "transaction")
     assert (batch.rows_read, batch.events, batch.rows_quarantined) == (3, 2, 1)
     record_audit(connection, batch, passed=True)
-    for topic in ("user", "transaction"):
-        publish(connection, caught_up.lake, topic)
+    publish(connection, caught_up.lake, "transaction")
     assert publish(connection, caught_up.lake, "transaction").batch_ids == []
     decisions = connection.execute(
         "SELECT transaction_id, decision, note FROM silver.transaction_events WHERE workspace_id = %s ORDER BY 2",
         (workspace_id,),
     ).fetchall()
     assert decisions == [(good["transaction_id"], "accepted", ""), (good["transaction_id"], "duplicate", "")]
-    rate, friday = connection.execute(
-        "SELECT round(1 / per_eur, 12), rate_on FROM reference.fx_rates"
-        " WHERE currency = 'USD' AND rate_on = '2016-07-01'"
-    ).fetchone()
     lines = connection.execute(
-        "SELECT DISTINCT line_id, workspace_currency, fx_rate, fx_rate_on, amount_converted"
-        " FROM silver.transaction_lines WHERE workspace_id = %s",
+        "SELECT DISTINCT line_id, amount, currency FROM silver.transaction_lines WHERE workspace_id = %s",
         (workspace_id,),
     ).fetchall()
-    converted = (good["amount"] * rate).quantize(Decimal("0.01"))
-    assert lines == [(good["transaction_id"], "EUR", rate, friday, converted)]
+    assert lines == [(good["transaction_id"], good["amount"], "USD")]
     quarantined = connection.execute(
         "SELECT entity_id, rule, row ->> 'currency' FROM silver.quarantine WHERE workspace_id = %s", (workspace_id,)
     ).fetchall()

@@ -25,6 +25,7 @@ import pytest
 from fastavro import parse_schema, schemaless_writer
 
 from ingestion import events
+from ingestion.batches import number
 from ingestion.contracts import schema
 from ingestion.landing import store
 from ingestion.landing.containers import Container, events_schema
@@ -32,6 +33,7 @@ from ingestion.projection.log import Partition, Topic
 from ingestion.projection.records import Record
 from ingestion.projection.rows import row
 from ingestion.projection.view import View
+from ingestion.rates import load
 from outlay.settings import Settings, settings
 from outlay.stack.environment import dbt_variables
 from tests.integration.databases import fresh_database
@@ -70,7 +72,6 @@ class Warehouse:
     connection: psycopg.Connection
     view: View
     offsets: dict[str, Iterator[int]] = field(default_factory=lambda: {topic: count() for topic in TOPICS})
-    batches: Iterator[int] = field(default_factory=lambda: count(1))
 
     def publish(
         self, *batch: dict[str, Any], topic: str = "transaction", quarantined: frozenset[UUID] = frozenset()
@@ -79,6 +80,13 @@ class Warehouse:
         placed = [(next(self.offsets[topic]), event) for event in batch]
         self.to_live(topic, placed)
         return self.to_silver(topic, placed, self.to_bronze(topic, placed), quarantined)
+
+    def rates(self, rates: dict[date, dict[str, str]]) -> int | None:
+        """Take in a file of the European Central Bank with these rates; returns its batch's number."""
+        currencies = sorted({currency for of_day in rates.values() for currency in of_day})
+        lines = [f"{day},{','.join(of_day.get(c, 'N/A') for c in currencies)}" for day, of_day in rates.items()]
+        content = "\n".join([f"Date,{','.join(currencies)}", *lines])
+        return load(self.connection, settings().lake, content.encode(), "rates.csv").batch_id
 
     def live_only(self, *batch: dict[str, Any]) -> None:
         """Events that no build has landed yet."""
@@ -118,19 +126,8 @@ class Warehouse:
         ).fetchone()[0]
 
     def to_silver(self, topic: str, placed: list[tuple[int, dict]], file_id: int, quarantined: frozenset[UUID]) -> int:
-        batch_id = next(self.batches)
-        with self.connection.transaction():
-            self._insert(
-                "batches",
-                dict(
-                    batch_id=batch_id,
-                    topic=topic,
-                    path="-",
-                    rows_read=len(placed),
-                    rows_published=len(placed),
-                    rows_quarantined=0,
-                ),
-            )
+        with self.connection.pipeline(), self.connection.transaction():
+            batch_id = number(self.connection, topic=topic, path="-", rows_read=len(placed), rows_published=len(placed))
             self._insert("batch_files", {"file_id": file_id, "batch_id": batch_id})
             for offset, event in placed:
                 place = {"batch_id": batch_id, "topic_id": TOPICS[topic].topic_id, "partition": 0, "offset": offset}
@@ -149,23 +146,17 @@ class Warehouse:
         lines = event["lines"] or [
             {"line_id": event["transaction_id"], "category_id": event["category_id"], "amount": event["amount"]}
         ]
-        for number, line in enumerate(lines, start=1):
-            euro = event["currency"] == "EUR"
-            converted = (
-                {"fx_rate": 1, "fx_rate_on": event["occurred_on"], "amount_converted": line["amount"]} if euro else {}
-            )
+        for line_no, line in enumerate(lines, start=1):
             self._insert(
                 "transaction_lines",
                 {
                     **at,
                     "transaction_id": event["transaction_id"],
-                    "line_no": number,
+                    "line_no": line_no,
                     "currency": event["currency"],
                     "line_id": line["line_id"],
                     "category_id": line["category_id"],
                     "amount": line["amount"],
-                    "workspace_currency": "EUR",
-                    **converted,
                 },
             )
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import yaml
+
+from ingestion.rates import OLDEST
+from outlay.settings import PROJECT
 
 SHORTEST = 20
 
@@ -42,10 +46,12 @@ def test_every_mart_keeps_an_enforced_contract_with_a_key(manifest):
     assert [t["name"] for t in tables if "primary_key" not in {c["type"] for c in t["constraints"]}] == []
 
 
-def test_what_follows_a_topic_says_which_keys_a_batch_touches(manifest):
+def test_what_follows_a_topic_says_which_keys_a_batch_touches_or_only_adds(manifest):
     growing = [n for n in manifest["nodes"].values() if n["config"].get("topics")]
-    assert len(growing) >= 8
-    assert [n["name"] for n in growing if not (n["config"].get("touched") and n["config"].get("replace_by"))] == []
+    assert len(growing) >= 10
+    said = {n["name"]: (bool(n["config"].get("touched")), bool(n["config"].get("replace_by"))) for n in growing}
+    assert {name for name, each in said.items() if each != (True, True)} == {"int_reconversions"}
+    assert said["int_reconversions"] == (False, False)
 
 
 def test_models_with_logic_have_a_unit_test(manifest):
@@ -56,3 +62,8 @@ def test_models_with_logic_have_a_unit_test(manifest):
 
 def test_every_page_of_the_app_is_an_exposure(manifest):
     assert {exposure["name"] for exposure in manifest["exposures"].values()} >= {"dashboard", "expenses"}
+
+
+def test_a_rate_is_in_use_as_long_in_gold_as_elsewhere():
+    project = yaml.safe_load((PROJECT / "dbt_project" / "dbt_project.yml").read_text())
+    assert project["vars"]["oldest_rate"] == OLDEST

@@ -3,21 +3,23 @@
    config
      topics       the topics whose batches it follows; none for a table made of seeds alone
      touched      the model that names, with a batch_id, the keys that a batch touches
-     replace_by   the columns of those keys: their rows are deleted and the model's rows inserted
+     replace_by   the columns of those keys: their rows are deleted and the model's rows inserted; without both, only inserted
      partition_by a date column: monthly range partitions
      indexes      as in dbt
 
    Everything happens in one transaction, under a lock of the model's own: a build that fails leaves the model as it was, and the
    next one catches up; builds at the same time take turns, model by model, and the later finds nothing left to do. The table is
-   made anew when it is missing, for --full-refresh, and when its code, its seeds or the code of a model it reads has changed. #}
+   made anew when it is missing, for --full-refresh, when its code, or that of its views and seeds, has changed, and when a table that it
+   reads has been made anew after it. #}
 {% materialization incremental, adapter='postgres' %}
     {%- set target_relation = this.incorporate(type='table') -%}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ take_turn() }}
     {%- set run = batches_to_apply() -%}
-    {% if run.since == run.upto and not run.full_refresh %}
+    {% if not run.is_anything_new %}
         {% do store_raw_result(name='main', message='UP TO DATE', code='UP TO DATE', rows_affected='0') %}
         {% do run_query(record_run(model.name, run.since, run.upto, false, 0, 0)) %}
+        {% do run_query(record_progress(model.name, run)) %}
     {% else %}
         {% do run_query(
             "set local work_mem = '128MB'; select set_config('outlay.since', '" ~ run.since ~ "', true), "
@@ -32,50 +34,61 @@
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
 
-{# {since, upto, version, full_refresh} of this run. Upstream models bound `upto`, so that none is read ahead of itself. #}
+{# {since, upto, version, full_refresh, is_anything_new} of this run. Upstream models bound `upto`, so that none is read ahead of
+   itself. Batches of other topics change nothing, and count as applied. #}
 {% macro batches_to_apply() %}
     {%- set parents = [] -%}
-    {%- set seeds = [] -%}
+    {%- set made_of = [] -%}
     {%- for id in ancestors(model.depends_on.nodes) -%}
         {%- set node = graph.nodes[id] -%}
-        {%- if node.resource_type == 'seed' -%} {%- do seeds.append(node.checksum.checksum) -%}
-        {%- elif node.config.materialized == 'incremental' -%} {%- do parents.append(node) -%}
+        {%- if node.config.materialized == 'incremental' -%} {%- do parents.append(node) -%}
+        {%- else -%} {%- do made_of.append(node.checksum.checksum) -%} {#- a seed's file, a view's code -#}
         {%- endif -%}
     {%- endfor -%}
     {%- set topics = config.get('topics', []) -%}
     {%- set query %}
-        select to_regclass('{{ this }}') is not null and p.model is not null as is_built, p.batch_id, p.version,
-               {% if topics -%}
-               least(
-                   coalesce((select max(batch_id) from {{ source('silver', 'batches') }} where topic in ('{{ topics | join("', '") }}')), 0),
-                   (select min(batch_id) from gold.progress where model in (''
-                   {%- for node in parents if node.config.get('topics') %}, '{{ node.name }}'{% endfor %}))
-               )
-               {%- else %} 0 {%- endif %} as upto,
-               (select coalesce(string_agg(version, ' ' order by model), '') from gold.progress where model in (''
-               {%- for node in parents %}, '{{ node.name }}'{% endfor %})) as parents
-        from (select '{{ model.name }}' as name) as own
-        left join gold.progress as p on p.model = own.name
+        select own.*, p.batch_id, p.version, to_regclass('{{ this }}') is not null and p.model is not null as is_built,
+               exists (
+                   select from {{ source('silver', 'batches') }} as b
+                   where b.topic in ('{{ topics | join("', '") }}') and b.batch_id > p.batch_id and b.batch_id <= own.upto
+               ) as is_anything_new,
+               (
+                   select max(made_at) from gold.progress where model in (''
+                   {%- for node in parents %}, '{{ node.name }}'{% endfor %})
+               ) > p.made_at as is_outdated
+        from (
+            select '{{ model.name }}' as model,
+            {% if topics -%}
+            least(
+                coalesce((select max(batch_id) from {{ source('silver', 'batches') }}), 0),
+                (select min(batch_id) from gold.progress where model in (''
+                {%- for node in parents if node.config.get('topics') %}, '{{ node.name }}'{% endfor %}))
+            )
+            {%- else %} 0 {%- endif %} as upto
+        ) as own
+        left join gold.progress as p on p.model = own.model
     {%- endset -%}
     {%- set row = run_query(query)[0] -%}
     {%- set version = local_md5(
         sql ~ get_table_columns_and_constraints() ~ tojson(config.get('indexes', [])) ~ config.get('partition_by')
-        ~ seeds | sort | join(' ') ~ row['parents']
+        ~ made_of | sort | join(' ')
     ) -%}
-    {%- set full = should_full_refresh() or not row['is_built'] or row['version'] != version or row['batch_id'] > row['upto']
+    {%- set full = should_full_refresh() or not row['is_built'] or row['version'] != version or row['is_outdated'] or row['batch_id'] > row['upto']
         or (row['batch_id'] == 0 and row['upto'] > 0) -%} {#- the first batches of all: nothing was built from any yet -#}
-    {{ return({'since': 0 if full else row['batch_id'] | int, 'upto': row['upto'] | int, 'version': version, 'full_refresh': full}) }}
+    {{ return({
+        'since': 0 if full else row['batch_id'] | int, 'upto': row['upto'] | int, 'version': version, 'full_refresh': full,
+        'is_anything_new': row['is_anything_new'] or full
+    }) }}
 {% endmacro %}
 
-{# The seeds and tables that the nodes are made of, looked for through views. #}
+{# The nodes, and those behind the views among them: all seeds, views and tables that a model is made of. #}
 {% macro ancestors(ids) %}
     {%- set found = [] -%}
     {%- for id in ids if id in graph.nodes -%}
         {%- if graph.nodes[id].resource_type == 'model' and graph.nodes[id].config.materialized == 'view' -%}
             {%- do found.extend(ancestors(graph.nodes[id].depends_on.nodes)) -%}
-        {%- else -%}
-            {%- do found.append(id) -%}
         {%- endif -%}
+        {%- do found.append(id) -%}
     {%- endfor -%}
     {{ return(found | unique | list) }}
 {% endmacro %}
@@ -93,7 +106,7 @@
             "drop table if exists " ~ into ~ "; create table " ~ into ~ get_table_columns_and_constraints()
             ~ (" partition by range (" ~ partition_by ~ ")" if partition_by else "")
         ) %}
-    {% else %}
+    {% elif config.get('touched') %}
         {% do run_query(delete_touched(target_relation)) %}
     {% endif %}
     {% if partition_by %} {% do create_partitions(into, rows, partition_by) %} {% endif %}
@@ -108,15 +121,13 @@
     {%- set counted = run_query(rows_of_this_transaction())[0] -%}
     {% if counted['rows_written'] > 1000 %} {% do run_query("analyze " ~ target_relation) %} {% endif %}
     {% do run_query(record_run(model.name, run.since, run.upto, run.full_refresh, counted['rows_read'], counted['rows_written'])) %}
-    {% do run_query(
-        "insert into gold.progress values ('" ~ model.name ~ "', " ~ run.upto ~ ", '" ~ run.version ~ "', clock_timestamp()) "
-        ~ "on conflict (model) do update set batch_id = excluded.batch_id, version = excluded.version, built_at = excluded.built_at"
-    ) %}
+    {% do run_query(record_progress(model.name, run)) %}
 {% endmacro %}
 
 {% macro delete_touched(target_relation) %}
     {%- set keys = config.require('replace_by') -%}
-    delete from {{ target_relation }} as old using ({{ touched(ref(config.require('touched')), keys) }}) as touched
+    delete from {{ target_relation }} as old
+    using ({{ touched(ref(config.require('touched')), keys) }}) as touched
     where {% for key in keys %}old.{{ key }} = touched.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
 {% endmacro %}
 

@@ -17,8 +17,7 @@
 {# Runs in the transaction that loaded the seed. #}
 {% macro record_seed() %}
 {% if execute %}
-    {% do run_query("insert into gold.progress values ('" ~ model.name ~ "', 0, '" ~ model.checksum.checksum ~ "', clock_timestamp())
-        on conflict (model) do update set version = excluded.version, built_at = excluded.built_at") %}
+    {% do run_query(record_progress(model.name, {'upto': 0, 'version': model.checksum.checksum, 'full_refresh': true})) %}
     {% set rows = run_query(rows_of_this_transaction())[0] %}
     {% do run_query(record_run(model.name, 0, 0, true, rows['rows_read'], rows['rows_written'])) %}
 {% endif %}

@@ -1,6 +1,10 @@
 {{ config(materialized='view') }}
 
--- The users whose membership or profile an event changed. A profile belongs to no workspace, a membership to one.
-select batch_id, user_id
-from {{ ref('int_entities_current') }}
-where user_id is not null
+-- Every person that a profile or a membership was ever of, when an event has changed it: a membership may have passed to another.
+select
+    current.batch_id,
+    case events.entity when 'user' then events.entity_id else (events.state -> 'membership' ->> 'user_id')::uuid end as user_id
+from {{ ref('int_entities_current') }} as current
+inner join {{ ref('stg_user_events') }} as events
+    on events.workspace_id = current.workspace_id and events.entity = current.entity and events.entity_id = current.entity_id
+where current.user_id is not null

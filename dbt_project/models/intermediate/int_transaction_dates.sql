@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
 -- Every day a transaction was ever entered under, so that its facts can leave the month they stood in.
-select current.batch_id, current.workspace_id, current.transaction_id, events.occurred_on
-from {{ ref('int_transactions_current') }} as current
+select touched.batch_id, touched.workspace_id, touched.transaction_id, events.occurred_on
+from {{ ref('int_transactions_touched') }} as touched
 inner join {{ ref('stg_transaction_events') }} as events
-    on events.workspace_id = current.workspace_id and events.transaction_id = current.transaction_id
+    on events.workspace_id = touched.workspace_id and events.transaction_id = touched.transaction_id

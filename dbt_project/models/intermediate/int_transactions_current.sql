@@ -2,29 +2,24 @@
     materialized='incremental',
     contract={'enforced': true},
     topics=['transaction'],
-    touched='stg_transaction_events',
+    touched='int_transactions_seen',
     replace_by=['workspace_id', 'transaction_id'],
-    indexes=[{'columns': ['batch_id']}, {'columns': ['workspace_id', 'merchant', 'occurred_on']}],
+    indexes=[
+        {'columns': ['batch_id']},
+        {'columns': ['occurred_on']},
+        {'columns': ['workspace_id', 'merchant', 'occurred_on']},
+    ],
 ) }}
 
 with touched as (
-    {{ touched(ref('stg_transaction_events'), ['workspace_id', 'transaction_id']) }}
+    {{ touched(ref('int_transactions_seen'), ['workspace_id', 'transaction_id']) }}
 ),
 
--- What was quarantined cannot be current, but was seen: a later event of its version is as stale here as it is in live.
 events as (
-    select
-        e.workspace_id, e.transaction_id, e.topic_id, e.log_partition, e.log_offset, e.batch_id, e.event_id, e.version,
-        true as is_valid
-    from {{ ref('stg_transaction_events') }} as e
+    select e.*
+    from {{ ref('int_transactions_seen') }} as e
     inner join touched on touched.workspace_id = e.workspace_id and touched.transaction_id = e.transaction_id
     where e.batch_id <= {{ upto() }}
-    union all
-    select distinct
-        q.workspace_id, q.entity_id, q.topic_id, q.log_partition, q.log_offset, q.batch_id, q.event_id, q.version, false
-    from {{ ref('stg_quarantine') }} as q
-    inner join touched on touched.workspace_id = q.workspace_id and touched.transaction_id = q.entity_id
-    where q.topic = 'transaction' and q.batch_id <= {{ upto() }} and q.event_id is not null and q.version is not null
 ),
 
 decided as (

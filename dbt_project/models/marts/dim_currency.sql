@@ -1,12 +1,13 @@
-{{ config(topics=[]) }}
+{{ config(topics=['fx_rates'], touched='fx_rates', replace_by=['currency']) }}
 
-with currencies as (
-    select * from {{ ref('currencies') }}
+with touched as (
+    {{ touched(ref('fx_rates'), ['currency']) }}
 ),
 
 quoted as (
-    select currency, min(rate_on) as first_rate_on, max(rate_on) as last_rate_on
-    from {{ ref('fx_rates') }}
+    select currency, min(r.rate_on) as first_rate_on, max(r.rate_on) as last_rate_on
+    from {{ ref('fx_rates') }} as r
+    inner join touched using (currency)
     group by currency
 )
 
@@ -17,5 +18,7 @@ select
     currencies.minor_units,
     quoted.first_rate_on,
     quoted.last_rate_on
-from currencies
+from {{ ref('currencies') }} as currencies
 left join quoted using (currency)
+-- Those without a rate are written when the table is made, and it is made anew when the seed changes.
+where {{ since() }} = 0 or quoted.currency is not null

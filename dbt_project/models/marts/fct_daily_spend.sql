@@ -1,5 +1,5 @@
 {{ config(
-    topics=['transaction'],
+    topics=['transaction', 'user', 'fx_rates'],
     touched='int_spending_cells',
     replace_by=['workspace_id', 'occurred_on', 'category_id', 'account_id', 'currency'],
 ) }}

@@ -10,7 +10,7 @@ from orchestration.defs.gold.project import manifest
 from orchestration.defs.gold.runner import build
 from orchestration.defs.gold.translator import GoldTranslator
 
-REFERENCE = "config.schema:reference"
+REFERENCE = "resource_type:seed"
 """Reference data: made from files of the repository, before silver, and again only when a file has changed."""
 
 TRANSLATOR = GoldTranslator()
@@ -24,7 +24,7 @@ TRANSLATOR = GoldTranslator()
     dagster_dbt_translator=TRANSLATOR,
 )
 def reference(context: AssetExecutionContext) -> Iterator[Any]:
-    """Seeds and exchange rates. A seed whose file has not changed is left as it is."""
+    """The seeds. One whose file has not changed is left as it is."""
     yield from build(context, manifest=manifest(), translator=TRANSLATOR, select=[REFERENCE])
 
 
@@ -35,7 +35,7 @@ def reference(context: AssetExecutionContext) -> Iterator[Any]:
     dagster_dbt_translator=TRANSLATOR,
 )
 def warehouse(context: AssetExecutionContext) -> Iterator[Any]:
-    """Staging, intermediate and gold. Each model applies the batches that it has not seen."""
+    """Staging, exchange rates, intermediate and gold. Each model applies the batches that it has not seen."""
     full_refresh = context.run.tags.get("outlay/full_refresh") == "true"
     yield from build(
         context,

@@ -4,6 +4,7 @@ from dagster import Definitions
 
 from orchestration.defs.silver.checks import expectations
 from orchestration.defs.silver.published import silver
+from orchestration.defs.silver.rates import fx_rates
 from orchestration.defs.silver.staged import silver_batches
 
-defs = Definitions(assets=[silver_batches, silver], asset_checks=[expectations])
+defs = Definitions(assets=[fx_rates, silver_batches, silver], asset_checks=[expectations])

@@ -15,7 +15,7 @@ from outlay.settings import settings
 _TABLES = {
     "user_events": "Changes of users, workspaces, accounts, categories, rules and budgets. One row an event.",
     "transaction_events": "Changes of transactions: the state after each, and the decision on it. One row an event.",
-    "transaction_lines": "The lines of each transaction event, converted to the workspace's currency. One row a line.",
+    "transaction_lines": "The lines of each transaction event. One row a line.",
     "report_events": "Steps in the life of reports. One row an event.",
     "reminder_events": "Steps in the life of reminders. One row an event.",
     "quarantine": "Events that broke a rule, whole, with the rule's name and what was wrong. One row a broken rule.",

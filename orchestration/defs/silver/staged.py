@@ -14,11 +14,8 @@ from orchestration.retries import retried
 from outlay.db import session
 from outlay.settings import settings
 
-_USES = {"transaction": [["silver", "user_batch"], ["reference", "currencies"], ["reference", "fx_rates"]]}
-_DOES = {
-    "transaction": "typed, judged by the rules, decided by the acceptance rule, split into lines and converted to each"
-    " workspace's currency",
-}
+_USES = {"transaction": [["reference", "currencies"]]}
+_DOES = {"transaction": "typed, judged by the rules, decided by the acceptance rule and split into lines"}
 
 
 def _spec(topic: str) -> AssetSpec:
@@ -47,7 +44,6 @@ def silver_batches(
     context: AssetExecutionContext, spark: ResourceParam[LazyPySparkResource]
 ) -> Iterator[MaterializeResult]:
     chosen = {key.path[-1].removesuffix("_batch") for key in context.selected_asset_keys}
-    users: list[Staged] = []
 
     def started() -> SparkSession:
         started = spark.spark_session
@@ -55,12 +51,11 @@ def silver_batches(
         return started
 
     with retried(), session("pipeline", autocommit=True) as connection:
-        for topic in ("user", *(topic for topic in TOPICS if topic != "user")):  # users first: their currencies count
+        for topic in TOPICS:
             if topic not in chosen:
                 continue
             began = time.monotonic()
-            batches = stage(started, connection, settings().lake, topic, users=users, run_id=context.run_id)
-            users = batches if topic == "user" else users
+            batches = stage(started, connection, settings().lake, topic, run_id=context.run_id)
             yield MaterializeResult(
                 asset_key=["silver", f"{topic}_batch"], metadata=_metadata(batches, time.monotonic() - began)
             )
