@@ -1,0 +1,155 @@
+"""After any sequence of what may happen, gold built step by step is what it would be if it were built at once.
+
+Each sequence is a workspace of its own, so that all ride in the same few builds. Gold is also held against live, which
+derives the same log in another way, and each converted amount against the rule in Python.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+from pathlib import Path
+from random import Random
+from uuid import UUID
+
+import pytest
+
+from ingestion.rates import OLDEST
+from outlay.ledger.reconciliation import reconcile
+from tests.integration.sequences import Sequence, Step, events_of, generate
+from tests.integration.warehouse import Warehouse, build, opened
+
+SEQUENCES = int(os.environ.get("OUTLAY_TEST_SEQUENCES", "60"))
+SEEDS = [int(seed) for seed in os.environ.get("OUTLAY_TEST_SEEDS", "1").split()]
+ROUNDS = 4
+KEPT = sorted((Path(__file__).parents[1] / "vectors" / "sequences").glob("*.json"))
+"""Sequences that once made a difference: (rounds of steps, see `tests.integration.sequences`)."""
+
+TABLES = (
+    *("reference.fx_rates", "intermediate.int_workspaces", "intermediate.int_entities_current"),
+    *("intermediate.int_transactions_current", "gold.fct_transactions", "gold.fct_daily_spend", "gold.dim_account"),
+    *("gold.dim_user", "gold.dim_category", "gold.dim_merchant", "gold.dim_currency", "gold.dim_date"),
+)
+UNITS = {"EUR": 2, "USD": 2, "JPY": 0}
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(3600)]
+
+
+@pytest.fixture
+def warehouse(stack, tmp_path) -> Iterator[Warehouse]:
+    with opened(stack, tmp_path) as warehouse:
+        yield warehouse
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_incremental_builds_end_where_a_build_of_everything_does(warehouse, seed):
+    rng = Random(seed)  # noqa: S311 - not secret
+    sequences = [*(json.loads(path.read_text()) for path in KEPT), *(generate(rng, ROUNDS) for _ in range(SEQUENCES))]
+    ids = {UUID(int=rng.getrandbits(128)): sequence for sequence in sequences}
+    rates: dict[tuple[str, date], Decimal] = {}
+    for round_ in range(ROUNDS):
+        _publish_rates(warehouse, rng, rates, days=3 if round_ else 60)
+        _publish_round(warehouse, rng, {place: sequence[round_] for place, sequence in ids.items()})
+        build()
+    _keep(warehouse, "step_by_step")
+    build("--full-refresh")
+    assert _differences(warehouse, ids) == []
+
+    found = reconcile()
+    assert found.holds, found.differences
+    assert found.gold > SEQUENCES
+    assert _wrongly_converted(warehouse, rates) == []
+
+
+def _publish_rates(warehouse: Warehouse, rng: Random, rates: dict[tuple[str, date], Decimal], *, days: int) -> None:
+    """Some days' rates, new ones and corrections."""
+    told: dict[date, dict[str, str]] = {}
+    for _ in range(days):
+        day, currency = date(2025, 12, 15) + timedelta(days=rng.randrange(115)), rng.choice(("USD", "JPY"))
+        rates[currency, day] = Decimal(rng.randint(5_000, 20_000)) / 10_000 * (100 if currency == "JPY" else 1)
+        told.setdefault(day, {})[currency] = str(rates[currency, day])
+    warehouse.rates(told)
+
+
+def _publish_round(warehouse: Warehouse, rng: Random, rounds: dict[UUID, list[Step]]) -> None:
+    """The round of every sequence, in two batches of transactions and one of users, in any order.
+
+    A sequence's own order is the log's; which of its events share a batch is chance.
+    """
+    first: list = []
+    second: list = []
+    users: list = []
+    for workspace_id, steps in rounds.items():
+        told = list(events_of(steps, workspace_id))
+        transactions = [(event, bad) for topic, event, bad in told if topic == "transaction"]
+        cut = rng.randint(0, len(transactions))
+        first += transactions[:cut]
+        second += transactions[cut:]
+        users += [event for topic, event, _ in told if topic == "user"]
+    batches = [("transaction", first), ("transaction", second)]
+    batches.insert(rng.randint(0, 2), ("user", [(event, False) for event in users]))
+    for topic, batch in batches:
+        if batch:
+            warehouse.publish(
+                *(event for event, _ in batch),
+                topic=topic,
+                quarantined=frozenset(event["event_id"] for event, bad in batch if bad),
+            )
+
+
+def _keep(warehouse: Warehouse, schema: str) -> None:
+    warehouse.connection.execute(f"CREATE SCHEMA {schema}")
+    for table in TABLES:
+        warehouse.connection.execute(f"CREATE TABLE {schema}.{_name(table)} AS TABLE {table}")
+
+
+def _differences(warehouse: Warehouse, ids: dict[UUID, Sequence]) -> list[str]:
+    """One line for each row that only one way of building has, with the sequence it belongs to."""
+    said = []
+    for table in TABLES:
+        kept = f"step_by_step.{_name(table)}"
+        for only, one, other in (("step by step", kept, table), ("at once", table, kept)):
+            rows = warehouse.rows(
+                f"SELECT row_to_json(d) FROM (SELECT * FROM {one} EXCEPT ALL SELECT * FROM {other}) AS d LIMIT 5"  # noqa: S608
+            )
+            for (row,) in rows:
+                sequence = ids.get(UUID(row["workspace_id"])) if row.get("workspace_id") else None
+                said.append(f"{table} {only} alone: {json.dumps(row)}; sequence {json.dumps(sequence)}")
+    return said
+
+
+def _wrongly_converted(warehouse: Warehouse, rates: dict[tuple[str, date], Decimal]) -> Iterable[tuple]:
+    """Facts whose converted amount is not what the rule in Python says."""
+    rows = warehouse.rows(
+        "SELECT f.workspace_id, f.occurred_on, f.currency, f.amount, f.amount_converted,"
+        " w.state -> 'workspace' ->> 'currency' FROM gold.fct_transactions AS f LEFT JOIN live.entities AS w"
+        " ON w.workspace_id = f.workspace_id AND w.entity = 'workspace'"
+    )
+    assert sum(row[4] is not None and row[2] != row[5] for row in rows) > len(rows) / 20
+    return [row for row in rows if row[4] != _converted(rates, *row[1:4], row[5])]
+
+
+def _converted(
+    rates: dict[tuple[str, date], Decimal], day: date, currency: str, amount: Decimal, to: str | None
+) -> Decimal | None:
+    if to == currency or to is None:
+        return amount if to else None
+    paid, bought = (_per_eur(rates, each, day) for each in (currency, to))
+    if paid is None or bought is None:
+        return None
+    rate = (bought / paid).quantize(Decimal("1e-12"), ROUND_HALF_UP)
+    return (amount * rate).quantize(Decimal(1).scaleb(-UNITS[to]), ROUND_HALF_EVEN)
+
+
+def _per_eur(rates: dict[tuple[str, date], Decimal], currency: str, day: date) -> Decimal | None:
+    if currency == "EUR":
+        return Decimal(1)
+    days = (day - timedelta(days=back) for back in range(OLDEST + 1))
+    return next((rates[currency, each] for each in days if (currency, each) in rates), None)
+
+
+def _name(table: str) -> str:
+    return table.replace(".", "_")
