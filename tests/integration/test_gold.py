@@ -169,6 +169,8 @@ def test_one_expense_more_reads_and_writes_what_it_touches(warehouse):
     warehouse.publish(
         *(purchase(merchant=f"Shop {n % 50}", occurred_on=date(2025, 1 + n % 12, 1 + n % 28)) for n in range(2000))
     )
+    bad = [purchase() for _ in range(200)]
+    warehouse.publish(*bad, quarantined=frozenset(event["event_id"] for event in bad))
     build()
     one = purchase(merchant="Shop 1", occurred_on=date(2025, 2, 3))
     batch = warehouse.publish(one)

@@ -34,6 +34,7 @@ from ingestion.projection.records import Record
 from ingestion.projection.rows import row
 from ingestion.projection.view import View
 from ingestion.rates import load
+from orchestration.batches.publish import TABLES
 from outlay.settings import Settings, settings
 from outlay.stack.environment import dbt_variables
 from tests.integration.databases import fresh_database
@@ -137,6 +138,9 @@ class Warehouse:
                     self._transaction(place, event)
                 else:
                     self._entity(place, event)
+            if len(placed) > 1_000:  # as publication does
+                for table in TABLES[topic].values():
+                    self.connection.execute(f"ANALYZE silver.{table}")
         return batch_id
 
     def _transaction(self, place: dict, event: dict) -> None:
@@ -183,20 +187,21 @@ class Warehouse:
         )
 
     def _quarantine(self, topic: str, place: dict, event: dict) -> None:
-        self._insert(
-            "quarantine",
-            {
-                **place,
-                "topic": topic,
-                "workspace_id": event["workspace_id"],
-                "entity_id": event["transaction_id"],
-                "event_id": event["event_id"],
-                "version": event["version"],
-                "rule": "sign_matches_kind",
-                "detail": "-",
-                "row": "{}",
-            },
-        )
+        for rule in ("sign_matches_kind", "lines_sum"):
+            self._insert(
+                "quarantine",
+                {
+                    **place,
+                    "topic": topic,
+                    "workspace_id": event["workspace_id"],
+                    "entity_id": event["transaction_id"],
+                    "event_id": event["event_id"],
+                    "version": event["version"],
+                    "rule": rule,
+                    "detail": "-",
+                    "row": json.dumps(event, default=str),
+                },
+            )
 
     def _insert(self, table: str, values: dict[str, Any]) -> None:
         columns = ", ".join(f'"{name}"' for name in values)

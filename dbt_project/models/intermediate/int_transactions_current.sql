@@ -2,7 +2,7 @@
     materialized='incremental',
     contract={'enforced': true},
     topics=['transaction'],
-    touched='int_transactions_seen',
+    touched='stg_transaction_events',
     replace_by=['workspace_id', 'transaction_id'],
     indexes=[
         {'columns': ['batch_id']},
@@ -12,30 +12,47 @@
 ) }}
 
 with touched as (
-    {{ touched(ref('int_transactions_seen'), ['workspace_id', 'transaction_id']) }}
+    {{ touched(ref('stg_transaction_events'), ['workspace_id', 'transaction_id']) }}
 ),
 
+-- What was quarantined cannot be current, but was seen: a later event of its version is as stale here as it is in live.
 events as (
-    select e.*
-    from {{ ref('int_transactions_seen') }} as e
+    select
+        e.workspace_id, e.transaction_id, e.topic_id, e.log_partition, e.log_offset, e.batch_id, e.event_id, e.version,
+        true as is_valid
+    from {{ ref('stg_transaction_events') }} as e
     inner join touched on touched.workspace_id = e.workspace_id and touched.transaction_id = e.transaction_id
     where e.batch_id <= {{ upto() }}
+    union all
+    select distinct
+        q.workspace_id, q.entity_id, q.topic_id, q.log_partition, q.log_offset, q.batch_id, q.event_id, q.version, false
+    from {{ ref('stg_quarantine') }} as q
+    inner join touched on touched.workspace_id = q.workspace_id and touched.transaction_id = q.entity_id
+    where q.topic = 'transaction' and q.batch_id <= {{ upto() }} and q.event_id is not null and q.version is not null
 ),
 
 decided as (
     {{ decide('events', ['workspace_id', 'transaction_id']) }}
 ),
 
+-- An event in quarantine changes no state by itself, so it is not what a transaction was changed by.
+changed as (
+    select
+        *,
+        max(batch_id) filter (where is_valid) over (partition by workspace_id, transaction_id) as changed_in_batch
+    from decided
+),
+
 latest as (
     select distinct on (workspace_id, transaction_id)
-        workspace_id, transaction_id, topic_id, log_partition, log_offset, last_batch_id
-    from decided
+        workspace_id, transaction_id, topic_id, log_partition, log_offset, changed_in_batch
+    from changed
     where decision = 'accepted' and is_valid
     order by workspace_id, transaction_id, version desc
 )
 
 select
-    e.workspace_id, e.transaction_id, e.version, e.operation, e.operation = 'voided' as is_voided, latest.last_batch_id as batch_id,
+    e.workspace_id, e.transaction_id, e.version, e.operation, e.operation = 'voided' as is_voided, latest.changed_in_batch as batch_id,
     e.kind, e.status, e.account_id, e.occurred_on, e.posted_on, e.amount, e.currency, e.merchant, e.mcc,
     e.refund_of, e.transfer_pair, e.import_id, e.actor_id, e.event_source, e.external_id, e.event_id, e.recorded_at,
     e.topic_id, e.log_partition, e.log_offset
