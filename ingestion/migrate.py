@@ -19,8 +19,12 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x6F75746C6179  # "outlay": two starts at once apply each migration once
 
 
-def upgrade(dsn: str) -> tuple[str | None, str]:
-    """Bring the database at `dsn` (as its owner) to the newest revision; returns the revisions before and after."""
+def upgrade(dsn: str, revision: str = "head") -> tuple[str | None, str]:
+    """Bring the database at `dsn` (as its owner) to a revision, the newest unless told otherwise.
+
+    Returns:
+        The revisions before and after.
+    """
     engine = create_engine(make_url(dsn).set(drivername="postgresql+psycopg"), poolclass=NullPool)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
@@ -33,14 +37,14 @@ def upgrade(dsn: str) -> tuple[str | None, str]:
         before = context.get_current_revision()
         connection.commit()
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
         connection.commit()
         connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})
         connection.commit()
-    head = ScriptDirectory.from_config(config).get_current_head()
-    if head is None:
+    after = ScriptDirectory.from_config(config).get_revision(revision)
+    if after is None:
         raise RuntimeError(f"no migration in {MIGRATIONS}")
-    return before, head
+    return before, after.revision
 
 
 def run_sql_beside(file: str) -> None:

@@ -13,13 +13,13 @@ from ingestion import migrate
 
 
 @contextmanager
-def fresh_database(owner_dsn: str) -> Iterator[str]:
-    """The DSN of an empty, migrated database, dropped at the end."""
+def fresh_database(owner_dsn: str, revision: str = "head") -> Iterator[str]:
+    """The DSN of an empty database, migrated to the revision, dropped at the end."""
     name = f"test_{uuid4().hex}"
     _run(owner_dsn, f"CREATE DATABASE {name}")
     try:
         dsn = urlunsplit(urlsplit(owner_dsn)._replace(path=f"/{name}"))
-        migrate.upgrade(dsn)
+        migrate.upgrade(dsn, revision)
         yield dsn
     finally:
         _run(owner_dsn, f"DROP DATABASE {name} WITH (FORCE)")

@@ -215,10 +215,14 @@ class Warehouse:
 
 
 @contextmanager
-def opened(stack: Settings, lake: Path) -> Iterator[Warehouse]:
-    """An empty warehouse in a database of its own; the process's settings point there until the end."""
+def opened(stack: Settings, lake: Path, revision: str = "head") -> Iterator[Warehouse]:
+    """An empty warehouse in a database of its own; the process's settings point there until the end.
+
+    Args:
+        revision: of the migrations that the database has seen.
+    """
     patch = pytest.MonkeyPatch()
-    with fresh_database(stack.dsn("owner")) as dsn:
+    with fresh_database(stack.dsn("owner"), revision) as dsn:
         patch.setenv("OUTLAY_DATABASE_URL", dsn)
         patch.setenv("OUTLAY_LAKE_URL", str(lake))
         settings.cache_clear()

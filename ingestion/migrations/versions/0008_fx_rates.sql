@@ -11,8 +11,9 @@ GRANT SELECT, INSERT, UPDATE, DELETE, MAINTAIN ON silver.fx_rates TO outlay_pipe
 GRANT SELECT ON silver.fx_rates TO outlay_dbt;
 
 -- What an amount is in the workspace's currency follows from rates and events that may come later than its line: gold derives it.
--- dbt makes the views that read these columns anew.
+-- dbt makes the views that read these columns anew, and has no seed of rates any more.
 DROP VIEW IF EXISTS staging.stg_transaction_lines CASCADE;
+DROP TABLE IF EXISTS reference.ecb_reference_rates;
 ALTER TABLE silver.transaction_lines
     DROP COLUMN workspace_currency,
     DROP COLUMN fx_rate,
