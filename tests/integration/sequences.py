@@ -154,12 +154,14 @@ def _person(told: _Told) -> list[Step]:
     return [_changed(told, "user", told.rng.randint(1, 2), state)]
 
 
-def _changed(told: _Told, entity: str, number: int, state: dict, *, elsewhere: bool = False) -> Step:
+def _changed(told: _Told, entity: str, number: int, state: dict | None, *, elsewhere: bool = False) -> Step:
     before = told.entities.get((entity, number))
     version = before["version"] + 1 if before else 1
     operation = "created" if version == 1 else told.rng.choice(("updated", "updated", "deleted"))
     if entity == "workspace" and operation == "deleted":
         operation = "updated"
+    if operation == "deleted" and told.rng.random() < 0.5:
+        state = None  # a deletion need not say what it deletes
     step = told.tell(
         {
             "entity": entity,
@@ -259,25 +261,26 @@ def _transaction(step: Step, workspace_id: UUID) -> dict[str, Any]:
 
 
 def _entity(step: Step, workspace_id: UUID) -> dict[str, Any]:
-    entity, state = step["entity"], dict(step["state"])
-    if entity == "category":
+    entity, state = step["entity"], step["state"] and dict(step["state"])
+    if entity == "category" and state:
         state |= {name: _own(workspace_id, state[name]) for name in ("category_id", "parent_id")}
-    if entity == "membership":
+    if entity == "membership" and state:
         state["user_id"] = _id(workspace_id, state["user_id"])
     of = _id(workspace_id, "elsewhere") if step["elsewhere"] else workspace_id
     named = {"workspace": of, "user": _id(workspace_id, f"person {step['number']}")}
-    return events.entity(
+    event = events.entity(
         entity=entity,
         entity_id=named.get(entity) or _id(workspace_id, f"{entity} {step['number']}"),
         workspace_id=None if entity == "user" else of,
         event_id=_id(workspace_id, f"event {step['event']}"),
         version=step["version"],
         operation=step["operation"],
-        state=state,
+        state=state or {},
         source="app",
         occurred_at=NOW + timedelta(hours=step["hours"]),
         recorded_at=NOW + timedelta(hours=step["hours"]),
     )
+    return event if state else {**event, entity: None}
 
 
 def _own(workspace_id: UUID, category: str | None) -> str | None:

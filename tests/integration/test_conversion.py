@@ -161,7 +161,7 @@ def test_rates_of_one_day_cost_what_was_bought_abroad_in_the_week_after(warehous
     batch = warehouse.rates({day + timedelta(days=500): {"USD": "1.25"}})
     build()
     costs = warehouse.rows(
-        "SELECT model, rows_read, rows_written FROM gold.model_runs WHERE upto = %s AND rows_written > 0", batch
+        "SELECT model, rows_read, rows_written FROM gold.model_runs WHERE upto = %s AND rows_read > 0", batch
     )
     assert {model for model, *_ in costs} == {
         *("fx_rates", "dim_currency", "int_reconversions", "fct_transactions", "fct_daily_spend")

@@ -51,9 +51,15 @@ def test_incremental_builds_end_where_a_build_of_everything_does(warehouse, seed
     ids = {UUID(int=rng.getrandbits(128)): sequence for sequence in sequences}
     rates: dict[tuple[str, date], Decimal] = {}
     for round_ in range(ROUNDS):
-        _publish_rates(warehouse, rng, rates, days=3 if round_ else 60)
+        before = rng.random() < 0.5
+        if before:
+            _publish_rates(warehouse, rng, rates, days=3 if round_ else 60)
         _publish_round(warehouse, rng, {place: sequence[round_] for place, sequence in ids.items()})
+        if not before:
+            _publish_rates(warehouse, rng, rates, days=3 if round_ else 60)
         build()
+    (made_anew,) = warehouse.rows("SELECT count(*) FROM gold.model_runs WHERE full_refresh")
+    assert made_anew == warehouse.rows("SELECT count(*) FROM gold.progress")[0], "all but the first are incremental"
     _keep(warehouse, "step_by_step")
     build("--full-refresh")
     assert _differences(warehouse, ids) == []

@@ -7,4 +7,4 @@ select
 from {{ ref('int_entities_current') }} as current
 inner join {{ ref('stg_user_events') }} as events
     on events.workspace_id = current.workspace_id and events.entity = current.entity and events.entity_id = current.entity_id
-where current.user_id is not null
+where current.entity in ('user', 'membership')

@@ -24,7 +24,7 @@ decided as (
 
 -- A version without a currency, such as a deletion, leaves the one before.
 versions as (
-    select workspace_id, version, batch_id, state -> 'workspace' ->> 'currency' as currency
+    select workspace_id, entity_id, version, batch_id, state -> 'workspace' ->> 'currency' as currency
     from decided
     where decision = 'accepted' and state -> 'workspace' ->> 'currency' is not null
 ),
@@ -32,7 +32,7 @@ versions as (
 changes as (
     select
         *,
-        currency is distinct from lag(currency) over (partition by workspace_id order by version) as is_change
+        currency is distinct from lag(currency) over (partition by workspace_id order by version, entity_id) as is_change
     from versions
 ),
 
@@ -42,7 +42,7 @@ latest as (
         currency,
         max(batch_id) filter (where is_change) over (partition by workspace_id) as currency_batch_id
     from changes
-    order by workspace_id, version desc
+    order by workspace_id, version desc, entity_id desc
 )
 
 select latest.workspace_id, latest.currency, currencies.minor_units, latest.currency_batch_id

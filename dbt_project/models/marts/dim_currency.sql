@@ -4,11 +4,18 @@ with touched as (
     {{ touched(ref('fx_rates'), ['currency']) }}
 ),
 
+-- Two look-ups in the key for each currency, however many rates it has.
 quoted as (
-    select currency, min(r.rate_on) as first_rate_on, max(r.rate_on) as last_rate_on
-    from {{ ref('fx_rates') }} as r
-    inner join touched using (currency)
-    group by currency
+    select touched.currency, first.rate_on as first_rate_on, last.rate_on as last_rate_on
+    from touched
+    cross join lateral (
+        select r.rate_on from {{ ref('fx_rates') }} as r
+        where r.currency = touched.currency order by r.rate_on limit 1
+    ) as first
+    cross join lateral (
+        select r.rate_on from {{ ref('fx_rates') }} as r
+        where r.currency = touched.currency order by r.rate_on desc limit 1
+    ) as last
 )
 
 select
