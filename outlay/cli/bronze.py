@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
 from ingestion.contracts import TOPICS
-from outlay.cli import Failure
 from outlay.settings import settings
 
 if TYPE_CHECKING:
@@ -99,20 +98,12 @@ def _offset(offset: int | None) -> str:
     return "none" if offset is None else str(offset)
 
 
-@contextmanager
-def _failing() -> Iterator[None]:
+def _failing() -> AbstractContextManager[None]:
     """What can be expected to fail becomes one line."""
-    import psycopg
-
     from ingestion.landing import LandingError
+    from outlay.cli.failing import failing
 
-    try:
-        yield
-    except LandingError as error:
-        raise Failure(str(error)) from error
-    except psycopg.OperationalError as error:
-        said = str(error).partition("\n")[0]
-        raise Failure(f"the database does not answer ({said}): see `outlay status`, then run it again") from error
+    return failing(LandingError)
 
 
 @contextmanager

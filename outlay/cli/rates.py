@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -142,18 +141,10 @@ def _figure(per_eur: Decimal) -> str:
     return f"{per_eur.normalize():f}"
 
 
-@contextmanager
-def _failing() -> Iterator[None]:
+def _failing() -> AbstractContextManager[None]:
     """What can be expected to fail becomes one line."""
-    import psycopg
-
     from ingestion.landing.errors import LakeUnavailable
     from ingestion.sources.ecb import UnreadableRates
+    from outlay.cli.failing import failing
 
-    try:
-        yield
-    except (UnreadableRates, LakeUnavailable) as error:
-        raise Failure(str(error)) from error
-    except psycopg.OperationalError as error:
-        said = str(error).strip().partition("\n")[0]
-        raise Failure(f"the database does not answer ({said}): see `outlay status`, then run it again") from error
+    return failing(UnreadableRates, LakeUnavailable)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
-from outlay.cli import Failure
 from outlay.settings import settings
 
 if TYPE_CHECKING:
@@ -84,25 +83,15 @@ def _print_table(table: Table) -> None:
         click.echo(f"    {key.difference}: {values}")
 
 
-@contextmanager
-def _failing() -> Iterator[None]:
+def _failing() -> AbstractContextManager[None]:
     """What can be expected to fail becomes one line."""
-    import psycopg
-
     from ingestion.codec import RegistryUnavailable
     from ingestion.landing import LandingError
     from ingestion.projection import ProjectionError
     from ingestion.replay import ReplayError
+    from outlay.cli.failing import failing
 
-    try:
-        yield
-    except (ReplayError, LandingError, RegistryUnavailable, ProjectionError) as error:
-        raise Failure(str(error)) from error
-    except psycopg.OperationalError as error:
-        said = str(error).strip().partition("\n")[0]
-        raise Failure(
-            f"the database does not answer ({said}): live is as it was; see `outlay status`, then run it again"
-        ) from error
+    return failing(ReplayError, LandingError, RegistryUnavailable, ProjectionError, left="live is as it was; ")
 
 
 @contextmanager
