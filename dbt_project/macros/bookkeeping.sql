@@ -2,16 +2,17 @@
 {% macro create_bookkeeping() %}
 {#- A lock and not only `if not exists`: two first runs at once would both try. -#}
 select pg_advisory_xact_lock(hashtextextended('outlay.bookkeeping', 0));
+create sequence if not exists gold.makings;
 create table if not exists gold.progress (
-    model     text        primary key,
+    model     text        primary key, -- or a seed, or a view
     batch_id  bigint      not null, -- every silver batch up to this one is in the model, if it is of its topics
-    version   text        not null, -- checksum of the code and the seeds that it was built from
+    version   text        not null, -- checksum of its code; of its file, for a seed
     built_at  timestamptz not null,
-    made_at   timestamptz not null default 'epoch' -- when it was last made anew, of everything
+    made      bigint      not null default 0 -- when it was last made anew, of everything: a number of gold.makings
 );
 do $$ begin -- a table of an older version; asked first, for ALTER would wait for every build and every page
-    if not exists (select from pg_attribute where attrelid = 'gold.progress'::regclass and attname = 'made_at') then
-        alter table gold.progress add column made_at timestamptz not null default 'epoch';
+    if not exists (select from pg_attribute where attrelid = 'gold.progress'::regclass and attname = 'made') then
+        alter table gold.progress drop column if exists made_at, add column made bigint not null default 0;
     end if;
 end $$;
 create table if not exists gold.model_runs (
@@ -38,9 +39,10 @@ set since = least(model_runs.since, excluded.since), upto = excluded.upto, full_
 {% endmacro %}
 
 {% macro record_progress(model_name, run) %}
-insert into gold.progress values ('{{ model_name }}', {{ run.upto }}, '{{ run.version }}', clock_timestamp(), clock_timestamp())
+insert into gold.progress
+values ('{{ model_name }}', {{ run.upto }}, '{{ run.version }}', clock_timestamp(), {{ "nextval('gold.makings')" if run.full_refresh else 0 }})
 on conflict (model) do update set batch_id = excluded.batch_id, version = excluded.version, built_at = excluded.built_at
-{%- if run.full_refresh %}, made_at = excluded.made_at {% endif %}
+{%- if run.full_refresh %}, made = excluded.made {% endif %}
 {% endmacro %}
 
 {# SQL of a query for (rows_read, rows_written) of the current transaction so far, as PostgreSQL counted them.

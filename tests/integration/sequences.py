@@ -171,6 +171,8 @@ def _changed(told: _Told, entity: str, number: int, state: dict | None, *, elsew
             "state": state,
             "elsewhere": elsewhere,
             "hours": told.rng.randint(-48, 48),  # what the writer's clock said
+            # A workspace's currency is compared with live's, which judges no content.
+            "quarantined": entity != "workspace" and told.rng.random() < 0.1,
         }
     )
     told.entities[entity, number] = step
@@ -230,7 +232,7 @@ def events_of(steps: list[Step], workspace_id: UUID) -> Iterator[tuple[str, dict
         if "transaction" in step:
             yield "transaction", _transaction(step, workspace_id), step.get("quarantined", False)
         else:
-            yield "user", _entity(step, workspace_id), False
+            yield "user", _entity(step, workspace_id), step.get("quarantined", False)
 
 
 def _transaction(step: Step, workspace_id: UUID) -> dict[str, Any]:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
+from psycopg.sql import Composed
 
 from ingestion import events
+from orchestration.expectations import run_query
+from orchestration.expectations.gold import EXPECTATIONS, FACTS, FACTS_WORTH_A_LOOK, facts_of
 from outlay.ledger.layers import layers
+from outlay.settings import settings
 from tests.integration.warehouse import (
     ACCOUNT,
     NOW,
@@ -38,6 +45,7 @@ MARTS = {
     "gold.dim_currency": "currency",
     "gold.dim_date": "date_on",
     "intermediate.int_transactions_current": "workspace_id, transaction_id",
+    "intermediate.int_entity_versions": "workspace_id, entity, entity_id, version",
     "intermediate.int_entities_current": "workspace_id, entity, entity_id",
 }
 
@@ -216,6 +224,104 @@ def test_a_build_that_failed_in_the_middle_is_made_good_by_the_next(warehouse):
     assert warehouse.rows(
         "SELECT occurred_on FROM gold.fct_daily_spend WHERE occurred_on BETWEEN '2024-01-01' AND '2024-12-31'"
     ) == [(date(2024, 3, 1),)]
+
+
+def test_an_account_s_event_in_quarantine_was_seen_and_is_no_version(warehouse):
+    account = uuid4()
+    state = {"name": "Joint", "type": "card", "currency": "EUR", "institution": None, "owner_id": None}
+    bad = entity("account", account, state, version=2, operation="updated")
+    warehouse.publish(entity("account", account, state), topic="user")
+    warehouse.publish(bad, topic="user", quarantined=frozenset({bad["event_id"]}))
+    late = entity("account", account, {**state, "name": "Late"}, version=2, operation="updated")
+    warehouse.publish(late, topic="user")
+    build()
+    versions = "SELECT version, name FROM gold.dim_account WHERE account_id = %s ORDER BY version"
+    assert warehouse.rows(versions, account) == [(1, "Joint")]
+    seen = "SELECT version, event_id FROM live.entities WHERE entity_id = %s"
+    assert warehouse.rows(seen, account) == [(2, bad["event_id"])], "live too took the version for the bad event"
+    warehouse.publish(
+        entity("account", account, {**state, "name": "New"}, version=3, operation="updated"), topic="user"
+    )
+    build()
+    assert warehouse.rows(versions, account) == [(1, "Joint"), (3, "New")]
+
+
+def test_what_was_loaded_or_made_anew_is_followed_by_all_that_reads_it(warehouse):
+    build()
+    assert dbt("seed", "--full-refresh", "--select", "currencies").success
+    assert dbt("run", "--select", "fct_daily_spend").success  # before what it reads: it has to be made once more
+    (before,) = warehouse.rows("SELECT max(finished_at) FROM gold.model_runs")[0]
+    build()
+    anew = {
+        model
+        for (model,) in warehouse.rows(
+            "SELECT model FROM gold.model_runs WHERE finished_at > %s AND full_refresh", before
+        )
+    }
+    assert anew >= {"int_workspaces", "int_reconversions", "fct_transactions", "fct_daily_spend"}
+    assert not anew & {"int_transactions_current", "dim_merchant", "dim_account", "currencies"}
+    build()
+    assert warehouse.rows("SELECT count(*) FROM gold.model_runs WHERE full_refresh AND finished_at > %s", before) == [
+        (len(anew),)
+    ]
+
+
+def test_no_model_is_built_while_something_that_it_reads_is(warehouse):
+    warehouse.publish(purchase())
+    build()
+    database = warehouse.connection.info.dbname
+    lock = f'"{database}"."intermediate"."int_transactions_current"'
+    with psycopg.connect(settings().dsn("owner")) as other, ThreadPoolExecutor(1) as thread:
+        other.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (lock,))
+        building = thread.submit(dbt, "run", "--select", "fct_transactions")
+        waiting = (
+            "SELECT count(*) FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database"
+            " WHERE d.datname = %s AND l.locktype = 'advisory' AND NOT l.granted AND l.mode = 'ShareLock'"
+        )
+        while not warehouse.rows(waiting, database)[0][0]:
+            assert not building.done(), building.result()
+            time.sleep(0.05)
+        other.rollback()
+        assert building.result().success
+
+
+def test_great_expectations_looks_at_what_the_last_build_made_and_names_what_is_wrong(warehouse):
+    own = uuid4()
+    home = {"name": "Home", "currency": "EUR", "time_zone": None}
+    warehouse.publish(entity("workspace", own, home, workspace_id=own), topic="user")
+    before = purchase(workspace_id=own, amount=Decimal("2.0000"), occurred_on=date(2023, 5, 1))
+    warehouse.publish(before)
+    build()
+    bad = purchase(workspace_id=own, amount=Decimal("3.0000"), occurred_on=date(2023, 5, 2))
+    batch = warehouse.publish(bad)
+    build()
+    facts = facts_of(since=batch - 1, upto=batch)
+    assert _failures(facts) == {FACTS: [], FACTS_WORTH_A_LOOK: []}
+    # What tables allow, and no model makes: an old rate, and an amount that the rate does not come to.
+    warehouse.connection.execute(
+        "UPDATE gold.fct_transactions SET fx_rate_on = occurred_on - 30, amount_converted = amount_converted + 5"
+        " WHERE workspace_id = %s",
+        (own,),
+    )
+    assert _failures(facts) == {
+        FACTS: [
+            "facts: expect_column_values_to_be_in_set(rate_is_not_too_old): 1 of 1, such as False",
+            "facts: expect_column_values_to_be_between(conversion_error): 1 of 1, such as 5.0000000000000000",
+        ],
+        FACTS_WORTH_A_LOOK: [],
+    }
+    _, line = _failures(facts_of(since=0, upto=batch))[FACTS]
+    ((count,),) = warehouse.rows("SELECT count(*) FROM gold.fct_transactions")
+    error = "5.0000000000000000"
+    assert (
+        line == f"facts: expect_column_values_to_be_between(conversion_error): 2 of {count}, such as {error}; {error}"
+    )
+    build("--full-refresh", "--select", "fct_transactions")
+    assert _failures(facts) == {FACTS: [], FACTS_WORTH_A_LOOK: []}
+
+
+def _failures(facts: Composed) -> dict[str, list[str]]:
+    return {suite: run_query(suite, facts, expected, "dbt").failures() for suite, expected in EXPECTATIONS.items()}
 
 
 def test_nothing_new_costs_nothing(warehouse):

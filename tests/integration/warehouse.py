@@ -187,14 +187,15 @@ class Warehouse:
         )
 
     def _quarantine(self, topic: str, place: dict, event: dict) -> None:
-        for rule in ("sign_matches_kind", "lines_sum"):
+        _, entity_id = events.thing(topic, event)
+        for rule in ("version_positive", "operation_known"):
             self._insert(
                 "quarantine",
                 {
                     **place,
                     "topic": topic,
-                    "workspace_id": event["workspace_id"],
-                    "entity_id": event["transaction_id"],
+                    "workspace_id": event["workspace_id"] or events.NIL,
+                    "entity_id": entity_id,
                     "event_id": event["event_id"],
                     "version": event["version"],
                     "rule": rule,

@@ -9,8 +9,8 @@
 
    Everything happens in one transaction, under a lock of the model's own: a build that fails leaves the model as it was, and the
    next one catches up; builds at the same time take turns, model by model, and the later finds nothing left to do. The table is
-   made anew when it is missing, for --full-refresh, when its code, or that of its views and seeds, has changed, and when a table that it
-   reads has been made anew after it. #}
+   made anew when it is missing, for --full-refresh, when its code has changed, and when a table, view or seed that it reads has been
+   made anew after it. #}
 {% materialization incremental, adapter='postgres' %}
     {%- set target_relation = this.incorporate(type='table') -%}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
@@ -38,13 +38,7 @@
    itself. Batches of other topics change nothing, and count as applied. #}
 {% macro batches_to_apply() %}
     {%- set parents = [] -%}
-    {%- set made_of = [] -%}
-    {%- for id in ancestors(model.depends_on.nodes) -%}
-        {%- set node = graph.nodes[id] -%}
-        {%- if node.config.materialized == 'incremental' -%} {%- do parents.append(node) -%}
-        {%- else -%} {%- do made_of.append(node.checksum.checksum) -%} {#- a seed's file, a view's code -#}
-        {%- endif -%}
-    {%- endfor -%}
+    {%- for id in ancestors(model.depends_on.nodes) -%} {%- do parents.append(graph.nodes[id]) -%} {%- endfor -%}
     {%- set topics = config.get('topics', []) -%}
     {%- set query %}
         select own.*, p.batch_id, p.version, to_regclass('{{ this }}') is not null and p.model is not null as is_built,
@@ -53,16 +47,16 @@
                    where b.topic in ('{{ topics | join("', '") }}') and b.batch_id > p.batch_id and b.batch_id <= own.upto
                ) as is_anything_new,
                (
-                   select max(made_at) from gold.progress where model in (''
+                   select max(made) from gold.progress where model in (''
                    {%- for node in parents %}, '{{ node.name }}'{% endfor %})
-               ) > p.made_at as is_outdated
+               ) > p.made as is_outdated
         from (
             select '{{ model.name }}' as model,
             {% if topics -%}
             least(
                 coalesce((select max(batch_id) from {{ source('silver', 'batches') }}), 0),
                 (select min(batch_id) from gold.progress where model in (''
-                {%- for node in parents if node.config.get('topics') %}, '{{ node.name }}'{% endfor %}))
+                {%- for node in parents if node.config.materialized == 'incremental' and node.config.get('topics') %}, '{{ node.name }}'{% endfor %}))
             )
             {%- else %} 0 {%- endif %} as upto
         ) as own
@@ -71,7 +65,6 @@
     {%- set row = run_query(query)[0] -%}
     {%- set version = local_md5(
         sql ~ get_table_columns_and_constraints() ~ tojson(config.get('indexes', [])) ~ config.get('partition_by')
-        ~ made_of | sort | join(' ')
     ) -%}
     {%- set full = should_full_refresh() or not row['is_built'] or row['version'] != version or row['is_outdated'] or row['batch_id'] > row['upto']
         or (row['batch_id'] == 0 and row['upto'] > 0) -%} {#- the first batches of all: nothing was built from any yet -#}
@@ -79,18 +72,6 @@
         'since': 0 if full else row['batch_id'] | int, 'upto': row['upto'] | int, 'version': version, 'full_refresh': full,
         'is_anything_new': row['is_anything_new'] or full
     }) }}
-{% endmacro %}
-
-{# The nodes, and those behind the views among them: all seeds, views and tables that a model is made of. #}
-{% macro ancestors(ids) %}
-    {%- set found = [] -%}
-    {%- for id in ids if id in graph.nodes -%}
-        {%- if graph.nodes[id].resource_type == 'model' and graph.nodes[id].config.materialized == 'view' -%}
-            {%- do found.extend(ancestors(graph.nodes[id].depends_on.nodes)) -%}
-        {%- endif -%}
-        {%- do found.append(id) -%}
-    {%- endfor -%}
-    {{ return(found | unique | list) }}
 {% endmacro %}
 
 {% macro apply_batches(target_relation, run, sql) %}

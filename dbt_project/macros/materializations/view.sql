@@ -19,6 +19,7 @@
             comment on view {{ target_relation }} is '{{ code }}';
             {% if config.get('security_invoker') %} grant select on {{ target_relation }} to outlay_app, outlay_pipeline; {% endif %}
         {% endcall %}
+        {% do run_query(record_progress(model.name, {'upto': 0, 'version': code, 'full_refresh': true})) %}
     {% endif %}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {{ adapter.commit() }}

@@ -2,37 +2,26 @@
     materialized='incremental',
     contract={'enforced': true},
     topics=['user'],
-    touched='stg_user_events',
+    touched='int_entity_versions',
     replace_by=['workspace_id', 'entity', 'entity_id'],
     indexes=[{'columns': ['batch_id']}, {'columns': ['user_id']}],
 ) }}
 
 with touched as (
-    {{ touched(ref('stg_user_events'), ['workspace_id', 'entity', 'entity_id']) }}
-),
-
-events as (
-    select e.*
-    from {{ ref('stg_user_events') }} as e
-    inner join touched
-        on touched.workspace_id = e.workspace_id and touched.entity = e.entity and touched.entity_id = e.entity_id
-    where e.batch_id <= {{ upto() }}
-),
-
-decided as (
-    {{ decide('events', ['workspace_id', 'entity', 'entity_id']) }}
+    {{ touched(ref('int_entity_versions'), ['workspace_id', 'entity', 'entity_id']) }}
 )
 
-select distinct on (workspace_id, entity, entity_id)
-    workspace_id,
-    entity,
-    entity_id,
-    version,
-    operation = 'deleted' as is_deleted,
-    case entity when 'user' then entity_id when 'membership' then (state -> 'membership' ->> 'user_id')::uuid end as user_id,
-    state,
-    recorded_at,
-    last_batch_id as batch_id
-from decided
-where decision = 'accepted'
-order by workspace_id, entity, entity_id, version desc
+select distinct on (v.workspace_id, v.entity, v.entity_id)
+    v.workspace_id,
+    v.entity,
+    v.entity_id,
+    v.version,
+    v.is_deleted,
+    case v.entity when 'user' then v.entity_id when 'membership' then (v.state -> 'membership' ->> 'user_id')::uuid end as user_id,
+    v.state,
+    v.recorded_at,
+    v.batch_id
+from {{ ref('int_entity_versions') }} as v
+inner join touched
+    on touched.workspace_id = v.workspace_id and touched.entity = v.entity and touched.entity_id = v.entity_id
+order by v.workspace_id, v.entity, v.entity_id, v.version desc

@@ -11,22 +11,12 @@ with touched as (
     {{ touched(ref('int_workspaces_touched'), ['workspace_id']) }}
 ),
 
-events as (
-    select e.*
-    from {{ ref('stg_user_events') }} as e
-    inner join touched using (workspace_id)
-    where e.entity = 'workspace' and e.batch_id <= {{ upto() }}
-),
-
-decided as (
-    {{ decide('events', ['workspace_id', 'entity', 'entity_id']) }}
-),
-
 -- A version without a currency, such as a deletion, leaves the one before.
 versions as (
-    select workspace_id, entity_id, version, batch_id, state -> 'workspace' ->> 'currency' as currency
-    from decided
-    where decision = 'accepted' and state -> 'workspace' ->> 'currency' is not null
+    select v.workspace_id, v.entity_id, v.version, v.told_in_batch, v.state -> 'workspace' ->> 'currency' as currency
+    from {{ ref('int_entity_versions') }} as v
+    inner join touched using (workspace_id)
+    where v.entity = 'workspace' and v.state -> 'workspace' ->> 'currency' is not null
 ),
 
 changes as (
@@ -40,7 +30,7 @@ latest as (
     select distinct on (workspace_id)
         workspace_id,
         currency,
-        max(batch_id) filter (where is_change) over (partition by workspace_id) as currency_batch_id
+        max(told_in_batch) filter (where is_change) over (partition by workspace_id) as currency_batch_id
     from changes
     order by workspace_id, version desc, entity_id desc
 )

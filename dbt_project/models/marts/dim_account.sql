@@ -4,30 +4,20 @@ with touched as (
     {{ touched(ref('int_accounts_touched'), ['workspace_id', 'account_id']) }}
 ),
 
-events as (
-    select e.*
-    from {{ ref('stg_user_events') }} as e
-    inner join touched on touched.workspace_id = e.workspace_id and touched.account_id = e.entity_id
-    where e.entity = 'account' and e.batch_id <= {{ upto() }}
-),
-
-decided as (
-    {{ decide('events', ['workspace_id', 'entity_id']) }}
-),
-
 versions as (
     select
-        *,
+        v.*,
         -- The first version holds for all that was before it: history is imported into accounts made later. A later version never
         -- begins before an earlier one, whatever its writer's clock said.
         case
             when row_number() over account = 1 then timestamptz '1900-01-01 00:00:00+00'
-            else max(occurred_at) over account
+            else max(v.occurred_at) over account
         end as valid_from,
-        lead(version) over account is null as is_current
-    from decided
-    where decision = 'accepted'
-    window account as (partition by workspace_id, entity_id order by version)
+        lead(v.version) over account is null as is_current
+    from {{ ref('int_entity_versions') }} as v
+    inner join touched on touched.workspace_id = v.workspace_id and touched.account_id = v.entity_id
+    where v.entity = 'account'
+    window account as (partition by v.workspace_id, v.entity_id order by v.version)
 )
 
 select
@@ -39,7 +29,7 @@ select
     state -> 'account' ->> 'currency' as currency,
     state -> 'account' ->> 'institution' as institution,
     (state -> 'account' ->> 'owner_id')::uuid as owner_id,
-    operation = 'deleted' as is_deleted,
+    is_deleted,
     valid_from,
     lead(valid_from) over (partition by workspace_id, entity_id order by version) as valid_to,
     is_current
