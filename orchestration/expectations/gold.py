@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from psycopg import sql
 
 from ingestion.rates import OLDEST
 from orchestration.expectations.runner import Expected
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import psycopg
 
 FACTS = "facts"
 """Suite: without these the figures that people read are wrong."""
@@ -38,29 +34,28 @@ EXPECTATIONS = {
     ],
 }
 
-_BUILT = """
-    SELECT f.kind, f.currency, f.category_id, f.merchant,
-           coalesce(f.fx_rate_on BETWEEN f.occurred_on - %(oldest)s::int AND f.occurred_on, true)
-               AS rate_is_not_too_old,
-           f.amount::double precision AS amount, f.amount_converted::double precision AS converted,
-           coalesce(f.amount_converted - f.amount * f.fx_rate, 0)::double precision AS conversion_error
-    FROM (
+_LOOKED_AT = """
+    SELECT f.kind, f.currency, f.category_id, f.merchant, f.amount, f.amount_converted AS converted,
+           coalesce(f.fx_rate_on BETWEEN f.occurred_on - {oldest} AND f.occurred_on, true) AS rate_is_not_too_old,
+           coalesce(f.amount_converted - f.amount * f.fx_rate, 0) AS conversion_error
+    FROM gold.fct_transactions AS f
+"""
+_TOUCHED = """
+    JOIN (
         SELECT DISTINCT workspace_id, transaction_id, occurred_on
         FROM intermediate.int_transaction_dates
-        WHERE batch_id > %(since)s AND batch_id <= %(upto)s
-    ) AS touched
-    JOIN gold.fct_transactions AS f USING (workspace_id, transaction_id, occurred_on)
+        WHERE batch_id > {since} AND batch_id <= {upto}
+    ) AS touched USING (workspace_id, transaction_id, occurred_on)
 """
 
 
-def facts_of(connection: psycopg.Connection, *, since: int, upto: int) -> pd.DataFrame:
-    """The columns that the suites look at, of facts that batches above `since` and not above `upto` touched.
+def facts_of(*, since: int, upto: int) -> sql.Composed:
+    """A query for what the suites look at, of the facts that batches above `since` and not above `upto` touched.
 
-    Amounts are floats here: they are compared with bounds, never summed or shown. `conversion_error` is how far the
-    converted amount is from the rate times the amount: below one for every currency, for rounding is to whole units at
-    the coarsest.
+    `conversion_error` is how far the converted amount is from the rate times the amount: below one for every currency,
+    for rounding is to whole units at the coarsest.
     """
-    import pandas as pd
-
-    cursor = connection.execute(_BUILT, {"since": since, "upto": upto, "oldest": OLDEST})
-    return pd.DataFrame(cursor.fetchall(), columns=[column.name for column in cursor.description])
+    looked_at = sql.SQL(_LOOKED_AT).format(oldest=OLDEST)
+    if since == 0:  # all of them
+        return sql.Composed([looked_at])
+    return looked_at + sql.SQL(_TOUCHED).format(since=since, upto=upto)
