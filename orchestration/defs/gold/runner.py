@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import chdir
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -18,6 +19,7 @@ from dagster import AssetExecutionContext, AssetMaterialization, Failure, Output
 from dagster_dbt import DagsterDbtTranslator
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
+from orchestration.defs.gold.lineage import Lineage
 from orchestration.defs.gold.project import DBT_PROJECT, flags, target
 from outlay.db import session
 from outlay.settings import settings
@@ -39,7 +41,8 @@ def build(
 ) -> Iterator[Any]:
     """Run ``dbt build`` for the nodes selected, and yield an output for each model and seed and a result for each test.
 
-    Each output's metadata holds `rows_read` and `rows_written`, as PostgreSQL counted them in the model's transaction.
+    Each output's metadata holds `rows_read` and `rows_written`, as PostgreSQL counted them in the model's transaction,
+    the `seconds` that dbt took, and the lineage of its columns.
 
     Raises:
         Failure: a node failed; the outputs of those that did not have been yielded, and their transactions stand.
@@ -47,13 +50,19 @@ def build(
     events, invocation_id, problem = _invoke(
         ["build", "--select", *select, "--exclude-resource-type", "unit_test", *(["--full-refresh"] * full_refresh)]
     )
-    rows = _rows_by_model(invocation_id)
+    rows, lineage = _rows_by_model(invocation_id), Lineage(manifest, _folder())
     for event in events:
-        message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata={})
-        for said in message.to_default_asset_events(manifest, translator, context):
+        node = event["data"]["node_info"]
+        known = lineage.remembered(node["unique_id"]) if node["resource_type"] == "model" else {}
+        asked = lineage.asked(node["unique_id"]) if node["resource_type"] == "model" and not known else {}
+        message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata=asked)
+        for said in message.to_default_asset_events(manifest, translator, context, target_path=_folder()):
             if isinstance(said, Output | AssetMaterialization):
-                name = event["data"]["node_info"]["node_name"]
-                yield said.with_metadata({**said.metadata, **rows.get(name, {"rows_read": 0, "rows_written": 0})})
+                if asked:
+                    lineage.remember(node["unique_id"], said.metadata)
+                figures = rows.get(node["node_name"], {"rows_read": 0, "rows_written": 0})
+                seconds = round(event["data"]["execution_time"], 3)
+                yield said.with_metadata({**said.metadata, **known, **figures, "seconds": seconds})
             else:
                 yield said
     if problem:
@@ -75,8 +84,12 @@ def _invoke(arguments: Sequence[str]) -> tuple[list[dict[str, Any]], str, str | 
             events.append(MessageToDict(event, preserving_proto_field_name=True))
 
     with chdir(DBT_PROJECT):  # dbt goes there and stays
-        done = dbtRunner(manifest=_parsed(), callbacks=[listen]).invoke([*arguments, *flags(target() / "run")])
+        done = dbtRunner(manifest=_parsed(), callbacks=[listen]).invoke([*arguments, *flags(_folder())])
     return events, seen.get("id", ""), None if done.success else _problem(done)
+
+
+def _folder() -> Path:
+    return target() / "run"
 
 
 @cache
@@ -86,7 +99,7 @@ def _parsed() -> Manifest:
 
     os.environ.update(dbt_variables(settings()))
     with chdir(DBT_PROJECT):
-        done = dbtRunner().invoke(["parse", *flags(target() / "run")])
+        done = dbtRunner().invoke(["parse", *flags(_folder())])
     if not done.success:
         raise Failure(f"the dbt project does not parse: {done.exception}")
     return done.result
