@@ -63,6 +63,13 @@ class Settings(BaseSettings):
         ("127.0.0.1", "localhost", "[::1]"),
         description="Names the app answers to (a JSON list); add a proxy's name. Others are refused: DNS rebinding.",
     )
+    smtp_url: SecretStr | None = Field(
+        None, description="Server that sends mail: smtp://user:password@host:587, or smtps://host:465 for TLS at once."
+    )
+    mail_from: str = Field("outlay@localhost", description="Address that mail comes from.")
+    failure_mail_to: tuple[str, ...] = Field(
+        (), description="Addresses (a JSON list) that hear of runs of Dagster that fail, and work again."
+    )
     log_level: str = Field("INFO", description="Level of the daemons' logs.")
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from dagster import Definitions
 
+from orchestration.automation.failures import failed_runs
 from orchestration.automation.freshness import freshness
 from orchestration.automation.jobs import build_job, land_job
 from orchestration.automation.schedules import build_hourly
@@ -9,4 +10,4 @@ from orchestration.automation.sensors import unlanded_events
 
 __all__ = ["defs", "freshness"]
 
-defs = Definitions(jobs=[build_job, land_job], schedules=[build_hourly], sensors=[unlanded_events])
+defs = Definitions(jobs=[build_job, land_job], schedules=[build_hourly], sensors=[unlanded_events, failed_runs])

@@ -92,10 +92,17 @@ def _program(folder: Path, spec: ServiceSpec, addresses: Mapping[str, str]) -> d
 
 
 def _environment(values: Mapping[str, str]) -> str:
-    for name, value in values.items():
-        if '"' in value or "\n" in value:
-            raise StackError(f"{name} has a quote or a line break, which supervisord cannot pass on: {value!r}")
-    return ",".join(f'{name}="{value}"' for name, value in sorted(values.items()))
+    return ",".join(f"{name}={_quoted(name, value)}" for name, value in sorted(values.items()))
+
+
+def _quoted(name: str, value: str) -> str:
+    """supervisord knows no escapes, and takes quotes of both kinds away from both ends."""
+    quote = "'" if '"' in value else '"'
+    if quote in value or value != value.strip("'\"") or "\n" in value:
+        raise StackError(
+            f"{name} has both kinds of quotes, one at an end, or a line break, which supervisord cannot pass on"
+        )
+    return f"{quote}{value}{quote}"
 
 
 def _section(name: str, values: Mapping[str, str]) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import psycopg
 from pydantic import SecretStr
 
@@ -11,11 +14,14 @@ from outlay.settings import PROJECT, Settings
 def outlay_variables(here: Settings) -> dict[str, str]:
     """``OUTLAY_*`` as they were given to this process, so that a service reads the same settings."""
     given = {name: getattr(here, name) for name in sorted(here.model_fields_set | {"home", "cache"})}
-    return {
-        f"OUTLAY_{name.upper()}": value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-        for name, value in given.items()
-        if value is not None
-    }
+    return {f"OUTLAY_{name.upper()}": _written(value) for name, value in given.items() if value is not None}
+
+
+def _written(value: Any) -> str:
+    """As the settings read it."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return json.dumps(value) if isinstance(value, tuple) else str(value)
 
 
 def dbt_variables(here: Settings) -> dict[str, str]:

@@ -5,16 +5,20 @@
 
 import csv
 import gzip
+import itertools
 import random
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+import httpx
 import pytest
 
+from orchestration.defs.gold.project import manifest
 from outlay.db import session
 from outlay.ledger.commands import Ledger, TransactionDraft
 from outlay.ledger.workspaces import all_workspaces
+from outlay.settings import settings
 from tests.support import outlay_json, shared_data, unlanded
 
 pytestmark = [pytest.mark.integration, pytest.mark.large, pytest.mark.timeout(1200)]
@@ -77,6 +81,28 @@ def test_no_server_passes_three_gib(imported):
 def test_every_blocking_check_passed(imported):
     _, _, built, _ = imported
     assert [c for c in built["checks"] if not c["passed"] and c["severity"] == "error"] == []
+
+
+COLUMNS = """
+{ assetsOrError { ... on AssetConnection { nodes { key { path } assetMaterializations(limit: 1) { metadataEntries {
+  ... on TableColumnLineageMetadataEntry { lineage { columnName columnDeps { assetKey { path } columnName } } }
+} } } } } }
+"""
+
+
+def test_dagster_shows_what_each_column_of_a_model_is_made_of(imported):
+    answer = httpx.post(f"{settings().dagster_url}/graphql", json={"query": COLUMNS}, timeout=60).json()
+    lineage: dict[str, dict[str, set[str]]] = {}
+    for node in answer["data"]["assetsOrError"]["nodes"]:
+        entries = [e["lineage"] for m in node["assetMaterializations"] for e in m["metadataEntries"] if "lineage" in e]
+        for entry in itertools.chain.from_iterable(entries):
+            made_of = {"/".join([*dep["assetKey"]["path"], dep["columnName"]]) for dep in entry["columnDeps"]}
+            lineage.setdefault("/".join(node["key"]["path"]), {})[entry["columnName"]] = made_of
+    models = [n for n in manifest()["nodes"].values() if n["resource_type"] == "model"]
+    assert {f"{m['schema']}/{m['name']}": set(m["columns"]) for m in models} == {k: set(v) for k, v in lineage.items()}
+    assert lineage["gold/fct_transactions"]["amount"] == {"staging/stg_transaction_lines/amount"}
+    assert lineage["gold/fct_transactions"]["workspace_currency"] == {"intermediate/int_workspaces/currency"}
+    assert lineage["staging/stg_transaction_lines"]["log_offset"] == {"silver/transaction_lines/offset"}
 
 
 def test_importing_again_in_another_order_adds_nothing(imported, toronto, tmp_path):
