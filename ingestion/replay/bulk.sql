@@ -4,7 +4,7 @@
 -- A whole partition is one batch: the planner chooses for its size, and nobody waits for its transaction.
 SET enable_seqscan = on;
 SET work_mem = '256MB';
-SET temp_buffers = '256MB';
+SET temp_buffers = '512MB';
 SET transaction_timeout = 0;
 
 -- name: known

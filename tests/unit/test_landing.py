@@ -234,15 +234,18 @@ def values(cells: Cells) -> Iterator[bytes]:
 def test_a_files_rows_by_column_are_what_fastavro_reads_whatever_they_say(tmp_path):
     container = Container(events_schema(contracts.schema("transaction")), schema_id=7, day=DAY)
     begins_a_row = place_prefix("transaction", 3).decode()
-    for number, text in enumerate(["plain", begins_a_row, f"a {begins_a_row}{begins_a_row}", None, "Käse"] * 30):
+    for number, text in enumerate(["plain", begins_a_row, f"a {begins_a_row}{begins_a_row}", None, "Käse"] * 1800):
         changes = {"description": text, "tags": []} if number % 7 else {"note": text}
         container.append(
             envelope(number) | ({"_headers": []} if number % 3 else {}), encoded(transaction(number) | changes)
         )
     file = landed(tmp_path, container, "f.avro")
     expected = list(read_file(str(tmp_path), file))
-    number = 0
+    number = readings = 0
+    with (tmp_path / "f.avro").open("rb") as stream:
+        blocks = sum(1 for _ in fastavro.block_reader(stream))
     for block in Blocks().read(str(tmp_path), file):
+        readings += 1
         content = Content(block.columns)
         offsets, instants = block.columns.numbers("_offset"), block.columns.numbers("_timestamp")
         texts, things = values(content.texts("description")), values(content.ids("transaction_id"))
@@ -257,4 +260,5 @@ def test_a_files_rows_by_column_are_what_fastavro_reads_whatever_they_say(tmp_pa
                 )
             assert block.columns.flat[row] == (not event["_headers"] and not event["value"]["tags"])
             number += 1
-    assert number == len(expected) == 150
+    assert number == len(expected) == 9_000
+    assert 1 < readings < blocks, "several blocks are read at once, and not all"
