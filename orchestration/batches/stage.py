@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import psycopg
 from pyspark.sql import DataFrame, SparkSession
@@ -82,23 +82,35 @@ def _stage(
 ) -> Staged:
     known = known_currencies(connection) if batch.topic == "transaction" else set()
     rows = silver.read(spark, batch.topic, [parquet.spark_url(lake, file.path) for file in files])
-    judged = silver.judged(batch.topic, silver.typed(batch.topic, rows), known)
-    decided = silver.decided(judged)
-    _write(silver.valid(decided), lake, f"{batch.path}/events")
-    events = parquet.rows(lake, f"{batch.path}/events")
-    quarantined = 0
-    if events != batch.rows_read:
-        _write(silver.quarantined(batch.topic, judged), lake, f"{batch.path}/quarantine")
-        quarantined = _distinct_places(lake, f"{batch.path}/quarantine")
+    events, quarantined = write_parts(spark, rows, batch.topic, known, lake, batch.path, expected=batch.rows_read)
     if events + quarantined != batch.rows_read:
         raise RowsLost(
             f"{batch.path}: the manifest names {batch.rows_read} rows, Spark read {events} good and {quarantined}"
             " quarantined ones; nothing was published. Look into Spark's log, then build again"
         )
-    if batch.topic == "transaction" and events:
-        published = spark.read.parquet(parquet.spark_url(lake, f"{batch.path}/events"))
-        _write(silver.lines(published), lake, f"{batch.path}/lines")
     return Staged(**{**vars(batch), "events": events, "rows_quarantined": quarantined})
+
+
+def write_parts(
+    spark: SparkSession, rows: DataFrame, topic: str, known: Collection[str], lake: str, path: str, *, expected: int
+) -> tuple[int, int]:
+    """Write the Parquet of a batch below `path`; returns how many events are good, and how many are quarantined.
+
+    Args:
+        rows: of `orchestration.silver.read`.
+        known: the ISO 4217 codes that are known.
+        expected: the rows that there are; as many good ones, and nobody looks for bad ones.
+    """
+    judged = silver.judged(topic, silver.typed(topic, rows), known)
+    _write(silver.valid(silver.decided(judged)), lake, f"{path}/events")
+    events, quarantined = parquet.rows(lake, f"{path}/events"), 0
+    if events != expected:
+        _write(silver.quarantined(topic, judged), lake, f"{path}/quarantine")
+        quarantined = _distinct_places(lake, f"{path}/quarantine")
+    if topic == "transaction" and events:
+        published = spark.read.parquet(parquet.spark_url(lake, f"{path}/events"))
+        _write(silver.lines(published), lake, f"{path}/lines")
+    return events, quarantined
 
 
 def _write(rows: DataFrame, lake: str, path: str) -> None:

@@ -18,6 +18,8 @@ NAMES = {
     "replay": "bench.replay",
     "import": "bench.import",
     "main-line": "bench.main_line",
+    "silver": "bench.silver",
+    "warehouse": "bench.warehouse",
 }
 
 

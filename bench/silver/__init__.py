@@ -1,0 +1,1 @@
+"""`outlay bench silver`."""
