@@ -9,9 +9,11 @@ from typing import Any
 
 from dagster import InitResourceContext, ResourceDefinition
 from dagster_pyspark import LazyPySparkResource
+from pyspark.sql import SparkSession
 
 from outlay.settings import Settings, settings
 from outlay.stack import jars
+from outlay.stack.services.spark import check_remote
 
 SESSION = {
     "spark.sql.session.timeZone": "UTC",
@@ -22,6 +24,9 @@ SESSION = {
     "spark.sql.constraintPropagation.enabled": "false",
 }
 """What every Spark session of silver has, wherever it runs."""
+
+LONGEST_PAUSE = 5_000
+"""Milliseconds between two of the 16 tries of a question to a Connect server: a minute in all."""
 
 
 def spark_config(here: Settings) -> dict[str, Any]:
@@ -40,14 +45,32 @@ def spark_config(here: Settings) -> dict[str, Any]:
 
 
 class SparkResource(LazyPySparkResource):
-    """Dagster's Spark resource, which gives its session back."""
+    """Dagster's Spark resource, which waits for a Connect server no longer than its restart takes, and gives its
+    session back.
+    """
+
+    @property
+    def spark_session(self) -> SparkSession:
+        """The session; started when there is none.
+
+        Raises:
+            NotReady: the server does not accept connections.
+        """
+        remote = self.spark_config.get("spark.remote")
+        if remote and self._spark_session is None:
+            check_remote(remote)  # to begin a session pyspark would wait ten minutes
+        session = super().spark_session
+        if remote:
+            from pyspark.sql.connect.client.retries import DefaultPolicy
+
+            session.client.set_retry_policies([DefaultPolicy(max_backoff=LONGEST_PAUSE)])
+        return session
 
     def close(self) -> None:
-        """End the session, if one was started. A Connect server would keep it for an hour, and a process whose server
-        is gone by then would ask for it at its end for ten minutes.
-        """
+        """End the session, if one was started: a Connect server would keep it for an hour."""
         if self._spark_session is not None:
             self._spark_session.stop()
+            self._spark_session = None
 
 
 def spark() -> ResourceDefinition:

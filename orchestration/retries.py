@@ -10,10 +10,14 @@ from dagster import RetryRequested
 
 from ingestion.codec import RegistryUnavailable
 from ingestion.landing import Fenced, LogUnavailable
+from outlay.stack.errors import NotReady
 
-TRANSIENT = (psycopg.OperationalError, RegistryUnavailable, LogUnavailable, Fenced)
+TRANSIENT = (psycopg.OperationalError, RegistryUnavailable, LogUnavailable, Fenced, NotReady)
 ATTEMPTS, PAUSE = 4, 5
 """Tries after the first, and seconds before each."""
+
+_FORGOTTEN = ("INVALID_HANDLE.", "RESPONSE_ALREADY_RECEIVED")
+"""How the conditions begin that pyspark raises when a Connect server knows nothing of a session that it had."""
 
 
 @contextmanager
@@ -21,5 +25,25 @@ def retried() -> Iterator[None]:
     """Ask Dagster to run the step again when the block fails for want of a server. Every step is safe to run again."""
     try:
         yield
-    except TRANSIENT as error:
+    except Exception as error:
+        if not is_transient(error):
+            raise
         raise RetryRequested(max_retries=ATTEMPTS, seconds_to_wait=PAUSE) from error
+
+
+def is_transient(error: Exception) -> bool:
+    """Whether the same step may succeed when the server that it needs is back."""
+    return isinstance(error, TRANSIENT) or _spark_left(error)
+
+
+def _spark_left(error: Exception) -> bool:
+    """Whether a Connect server does not answer any more, or is another than the one that the session was of."""
+    from grpc import StatusCode
+    from pyspark.errors import PySparkException
+    from pyspark.errors.exceptions.connect import SparkConnectException
+
+    if not isinstance(error, PySparkException):
+        return False
+    if (error.getCondition() or "").startswith(_FORGOTTEN):
+        return True
+    return isinstance(error, SparkConnectException) and error.getGrpcStatusCode() is StatusCode.UNAVAILABLE

@@ -45,6 +45,7 @@ query Follow($id: ID!, $cursor: String) {
         ... on AssetCheckEvaluationEvent {
           evaluation { checkName success severity description assetKey { path } metadataEntries { label ...Figure } }
         }
+        ... on ExecutionStepUpForRetryEvent { error { message causes { message } } }
         ... on ExecutionStepFailureEvent { error { message causes { message } } }
         ... on RunFailureEvent { error { message causes { message } } }
       }
@@ -78,8 +79,8 @@ class DagsterUnavailable(RuntimeError):
 class Happening:
     """One thing a run reported.
 
-    `kind` is ``materialised``, ``checked``, ``failed`` or ``ended``; `subject` the asset, ``asset:check``, step or
-    final status; `at` seconds since the epoch; `figures` the numbers and texts of its metadata.
+    `kind` is ``materialised``, ``checked``, ``retried``, ``failed`` or ``ended``; `subject` the asset, ``asset:check``,
+    step or final status; `at` seconds since the epoch; `figures` the numbers and texts of its metadata.
     """
 
     kind: str
@@ -196,12 +197,17 @@ def _read(event: dict[str, Any]) -> Happening | None:
                 detail=evaluation["description"] or "",
                 figures=_figures(evaluation["metadataEntries"]),
             )
+        case "ExecutionStepUpForRetryEvent":
+            return Happening("retried", event["stepKey"], at, ok=False, detail=_reason(event))
         case "ExecutionStepFailureEvent" | "RunFailureEvent":
-            error = event["error"]
-            root = event if error is None else error["causes"][-1] if error["causes"] else error
-            detail = " ".join(root["message"].split())
-            return Happening("failed", event["stepKey"] or "run", at, ok=False, detail=detail)
+            return Happening("failed", event["stepKey"] or "run", at, ok=False, detail=_reason(event))
     return None
+
+
+def _reason(event: dict[str, Any]) -> str:
+    error = event["error"]
+    root = event if error is None else error["causes"][-1] if error["causes"] else error
+    return " ".join(root["message"].split())
 
 
 def _name(key: dict[str, list[str]]) -> str:

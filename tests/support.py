@@ -13,14 +13,28 @@ from typing import TypeVar
 
 import pytest
 
+from outlay.settings import settings
+
 T = TypeVar("T")
 PROJECT = Path(__file__).resolve().parent.parent
 
 
 def outlay(*args: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
-    """Run a verb to its end; the caller looks at the exit code."""
+    """Run a verb to its end; the caller looks at the exit code. One that hangs fails the test with what it said."""
     command = [sys.executable, "-m", "outlay", *args]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout, cwd=PROJECT)
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout, cwd=PROJECT)
+    except subprocess.TimeoutExpired as error:
+        said = b"".join(part for part in (error.stdout, error.stderr) if part).decode()  # bytes, whatever was asked for
+        pytest.fail(f"outlay {' '.join(args)} has not ended after {timeout} s. It said: {said}\n{_servers_said()}")
+
+
+def _servers_said(lines: int = 30) -> str:
+    """The ends of the logs of the stack, for a failure that only they explain."""
+    ends = []
+    for log in sorted((settings().home / "logs").glob("*.log")):
+        ends.append(f"== {log.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-lines:]))
+    return "\n".join(ends)
 
 
 def outlay_json(*args: str, timeout: float = 600) -> dict:
@@ -62,7 +76,6 @@ def unlanded() -> int:
     from ingestion.contracts import TOPICS
     from ingestion.landing import pending
     from outlay.db import session
-    from outlay.settings import settings
 
     with session("pipeline") as connection:
         return sum(pending(bootstrap=settings().bootstrap, connection=connection, topics=TOPICS).values())

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import click
 
@@ -18,10 +19,10 @@ JOB = "build"
 
 @click.command(epilog="Example: outlay build --json | jq .assets")
 @click.option("--full", is_flag=True, help="Rebuild gold from all of silver instead of from what changed.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was materialised and checked as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, and progress on standard error.")
 def build(full: bool, as_json: bool) -> None:
     """Bring bronze, silver and gold up to date with the log, and check them."""
-    say = (lambda line: None) if as_json else click.echo
+    say = partial(click.echo, err=as_json)
     try:
         result = run_build(full=full, say=say, launched_by="cli")
     except DagsterUnavailable as error:
@@ -102,6 +103,8 @@ def _line(happening: Happening, started: float) -> str | None:
         case "checked" if not happening.ok:
             kind = "blocked by" if happening.blocking else "warning from"
             return f"{clock}  {kind} {happening.subject}: {happening.detail}"
+        case "retried":
+            return f"{clock}  tried again: {happening.subject}: {happening.detail}"
         case "failed":
             return f"{clock}  failed: {happening.subject}: {happening.detail}"
     return None

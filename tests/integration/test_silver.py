@@ -18,7 +18,6 @@ import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from dagster_pyspark import LazyPySparkResource
 from psycopg import sql
 
 from ingestion import contracts, events
@@ -28,7 +27,7 @@ from orchestration import silver
 from orchestration.batches import NotAudited, parquet, publish, record_audit, stage, staged
 from orchestration.defs import silver as silver_defs
 from orchestration.expectations.silver import audit
-from orchestration.resources import spark_config
+from orchestration.resources import SparkResource, spark_config
 from outlay.db import session
 from outlay.settings import settings
 from outlay.stack.environment import variables
@@ -60,9 +59,9 @@ def here(stack):
 
 @pytest.fixture(scope="module")
 def spark(here):
-    session = LazyPySparkResource(spark_config=spark_config(here)).spark_session
-    yield session
-    session.stop()  # else it asks at the end of the process for a server that is gone, for ten minutes
+    resource = SparkResource(spark_config=spark_config(here))
+    yield resource.spark_session
+    resource.close()
 
 
 @pytest.fixture
@@ -98,7 +97,7 @@ def published(connection, table, workspace_id):
 def run_silver():
     """The three steps of silver as one run of Dagster."""
     job = dg.define_asset_job("silver_alone", selection=dg.AssetSelection.groups("silver"))
-    ours = dg.ResourceDefinition.hardcoded_resource(LazyPySparkResource(spark_config=spark_config(settings())))
+    ours = dg.ResourceDefinition.hardcoded_resource(SparkResource(spark_config=spark_config(settings())))
     defs = dg.Definitions.merge(silver_defs.defs, dg.Definitions(resources={"spark": ours}, jobs=[job]))
     return defs.resolve_job_def("silver_alone").execute_in_process(raise_on_error=False)
 

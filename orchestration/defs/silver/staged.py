@@ -4,12 +4,12 @@ import time
 from collections.abc import Iterator
 
 from dagster import AssetExecutionContext, AssetSpec, MaterializeResult, ResourceParam, multi_asset
-from dagster_pyspark import LazyPySparkResource
 from pyspark.sql import SparkSession
 
 from ingestion.contracts import TOPICS
 from orchestration import expectations
 from orchestration.batches import Staged, stage
+from orchestration.resources import SparkResource
 from orchestration.retries import retried
 from outlay.db import session
 from outlay.settings import settings
@@ -40,9 +40,7 @@ def _spec(topic: str) -> AssetSpec:
     can_subset=True,
     description="Spark turns the bronze files that no batch has used into Parquet. Without any, Spark is not started.",
 )
-def silver_batches(
-    context: AssetExecutionContext, spark: ResourceParam[LazyPySparkResource]
-) -> Iterator[MaterializeResult]:
+def silver_batches(context: AssetExecutionContext, spark: ResourceParam[SparkResource]) -> Iterator[MaterializeResult]:
     chosen = {key.path[-1].removesuffix("_batch") for key in context.selected_asset_keys}
 
     def started() -> SparkSession:
@@ -50,6 +48,8 @@ def silver_batches(
         expectations.preload()  # the checks come next; Spark does the work meanwhile
         return started
 
+    if context.retry_number:
+        spark.close()  # its server may be another by now
     with retried(), session("pipeline", autocommit=True) as connection:
         for topic in TOPICS:
             if topic not in chosen:
