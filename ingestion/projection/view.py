@@ -25,6 +25,9 @@ _OF_ONE_THING = frozenset({"events_event", "transactions_pkey", "entities_pkey"}
 """What two lanes may both want to write when a thing's events stand in partitions of both, as a wrong key puts them."""
 _TRIES = 5
 
+_PASSED_OVER = 1_000
+"""Rows of earlier batches that may lie in the merge's own tables: to read past them costs less than to empty these."""
+
 # Seconds. A projector that stands still inside a batch holds rows of live.offsets; the next one must not wait for ever.
 _LONGEST_BATCH = 30
 
@@ -53,6 +56,7 @@ class View:
         self._topics = topics
         self._sql = statements(schema)
         connection.execute(self._sql["session"])
+        self._copied = 0  # rows since the merge's own tables were emptied, committed or not
         self.positions = part(self._stand())
         self.ask()
 
@@ -137,6 +141,8 @@ class View:
             if letters:
                 cursor.executemany(self._sql["dead_letter"], [letter_row(record) for record in letters])
         self.positions |= positions
+        if self._copied > _PASSED_OVER:
+            self._copied = 0
         return decided
 
     def rehearse(self, row: bytes, topic: str) -> None:
@@ -150,6 +156,7 @@ class View:
             self._merge({topic})
 
     def _copy(self, cursor: psycopg.Cursor, rows: Sequence[bytes]) -> None:
+        self._copied += len(rows)
         with cursor.copy(self._sql["copy"]) as copy:
             copy.write(b"".join([SIGNATURE, *rows, END]))
 
@@ -170,7 +177,9 @@ class View:
         with self._connection.pipeline():  # one wait for all: each costs a wake-up of this thread
             for step in steps:
                 self._connection.execute(self._sql[step])
-            told = self._connection.execute(self._sql["notify"]).fetchall()
+            telling = self._connection.execute(self._sql["notify"])
+            self._connection.execute(self._sql["empty" if self._copied > _PASSED_OVER else "forget"])
+            told = telling.fetchall()
         decided: Counter[tuple[str, str]] = Counter()
         for topic, accepted, duplicate, stale, _ in told:
             decided.update({(topic, "accepted"): accepted, (topic, "duplicate"): duplicate, (topic, "stale"): stale})
