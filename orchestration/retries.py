@@ -16,8 +16,8 @@ TRANSIENT = (psycopg.OperationalError, RegistryUnavailable, LogUnavailable, Fenc
 ATTEMPTS, PAUSE = 4, 5
 """Tries after the first, and seconds before each."""
 
-_FORGOTTEN = ("INVALID_HANDLE.", "RESPONSE_ALREADY_RECEIVED")
-"""How the conditions begin that pyspark raises when a Connect server knows nothing of a session that it had."""
+_FORGOTTEN = ("INVALID_HANDLE.", "RESPONSE_ALREADY_RECEIVED", "NO_ACTIVE_SESSION")
+"""How the conditions begin that pyspark raises when a Connect server knows nothing of a session, and from then on."""
 
 
 @contextmanager
@@ -40,10 +40,10 @@ def _spark_left(error: Exception) -> bool:
     """Whether a Connect server does not answer any more, or is another than the one that the session was of."""
     from grpc import StatusCode
     from pyspark.errors import PySparkException
-    from pyspark.errors.exceptions.connect import SparkConnectException
+    from pyspark.errors.exceptions.connect import SparkConnectGrpcException
 
     if not isinstance(error, PySparkException):
         return False
     if (error.getCondition() or "").startswith(_FORGOTTEN):
         return True
-    return isinstance(error, SparkConnectException) and error.getGrpcStatusCode() is StatusCode.UNAVAILABLE
+    return isinstance(error, SparkConnectGrpcException) and error.getGrpcStatusCode() is StatusCode.UNAVAILABLE

@@ -5,7 +5,7 @@ from dagster import RetryRequested
 from grpc import StatusCode
 from psycopg.errors import AdminShutdown, UniqueViolation
 from pyspark.errors import AnalysisException, PySparkRuntimeError
-from pyspark.errors.exceptions.connect import SparkConnectGrpcException
+from pyspark.errors.exceptions.connect import SparkConnectException, SparkConnectGrpcException
 
 from orchestration.retries import retried
 from outlay.stack.errors import NotReady
@@ -23,6 +23,7 @@ from outlay.stack.errors import NotReady
             messageParameters={"handle": "3"},
             grpc_status_code=StatusCode.INTERNAL,
         ),
+        SparkConnectException(errorClass="NO_ACTIVE_SESSION", messageParameters={}),
         PySparkRuntimeError(
             errorClass="RESPONSE_ALREADY_RECEIVED",
             messageParameters={"error_type": "INVALID_HANDLE.SESSION_NOT_FOUND"},
@@ -42,10 +43,11 @@ def test_a_server_that_is_away_or_has_forgotten_us_is_asked_again(error):
         UniqueViolation("duplicate key"),
         AnalysisException("no such column", errorClass="UNRESOLVED_COLUMN", messageParameters={"objectName": "x"}),
         SparkConnectGrpcException("a bug", grpc_status_code=StatusCode.INTERNAL),
+        SparkConnectException("Expected chunk index 0"),
         SparkConnectGrpcException("not yours", grpc_status_code=StatusCode.UNAUTHENTICATED),
         ValueError("not a date"),
     ],
-    ids=lambda error: type(error).__name__,
+    ids=lambda error: f"{type(error).__name__}-{str(error)[:12]}",
 )
 def test_what_can_never_succeed_fails_at_once_as_it_is(error):
     with pytest.raises(type(error)) as raised, retried():
