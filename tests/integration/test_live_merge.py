@@ -264,6 +264,29 @@ def test_one_event_that_the_database_refuses_becomes_a_dead_letter_and_all_other
     assert view.positions[HERE] == 20
 
 
+def test_a_batch_is_merged_without_those_before_it_which_leave_a_bounded_rest_behind(connection, view):
+    write, sizes = Write(view), []
+    for number in range(60):
+        records = [write.record("transaction", purchase(note=f"{number:06}")) for _ in range(50)]
+        if number % 7 == 0:  # what is taken back leaves its rows behind, too
+            records[13] = records[13]._replace(row=records[13].row.replace(b"%06d" % number, rb"\u0000"))
+        view.write(records, {HERE: records[-1].offset + 1})
+        sizes.append(_of_own_tables(connection))
+    written = 60 * 50 - 9
+    assert connection.execute("SELECT count(*), count(DISTINCT event_id) FROM live.events").fetchone() == (written,) * 2
+    assert connection.execute("SELECT sum(lines), sum(amount) FROM live.monthly_totals").fetchone() == (
+        written,
+        written * Decimal("4.50"),
+    )
+    assert max(sizes[30:]) <= 1.2 * max(sizes[:30]), "they grow with what has been written"
+
+
+def _of_own_tables(connection) -> int:
+    """Bytes of the temporary tables of all sessions of this database."""
+    asked = "SELECT sum(pg_relation_size(oid))::bigint FROM pg_class WHERE relpersistence = 't' AND relkind = 'r'"
+    return connection.execute(asked).fetchone()[0]
+
+
 def test_a_second_projector_is_fenced_and_writes_nothing(connection, dsn, view):
     with View.opened(dsn, TOPICS) as late:
         Write(view)(purchase())
