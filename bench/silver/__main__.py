@@ -28,7 +28,7 @@ from orchestration import silver
 from orchestration.batches import parquet
 from orchestration.batches.currencies import known_currencies
 from orchestration.batches.stage import LARGEST, write_parts
-from orchestration.resources import spark_config
+from orchestration.resources import SparkResource, spark_config
 from outlay.db import session
 from outlay.settings import settings
 
@@ -45,22 +45,15 @@ def main() -> None:
     chosen = parser.parse_args()
     root = settings().home.resolve() / "tmp" / "bench-silver"
     shutil.rmtree(root, ignore_errors=True)
-    spark = _spark()
+    spark = SparkResource(spark_config=spark_config(settings()))
     try:
-        found = _measure(spark, root, chosen.events, chosen.memory)
+        found = _measure(spark.spark_session, root, chosen.events, chosen.memory)
     finally:
-        spark.stop()
+        spark.close()
         shutil.rmtree(root, ignore_errors=True)
     print(json.dumps(found, indent=2) if chosen.json else _table(found))
     if found["differences"]:
         raise SystemExit("INVALID: the two did not write the same")
-
-
-def _spark() -> SparkSession:
-    builder = SparkSession.builder
-    for name, value in spark_config(settings()).items():
-        builder = builder.config(name, value)
-    return builder.getOrCreate()
 
 
 def _measure(spark: SparkSession, root: Path, events: int, memory: str) -> dict[str, Any]:

@@ -53,8 +53,9 @@ def build(
     rows, lineage = _rows_by_model(invocation_id), Lineage(manifest, _folder())
     for event in events:
         node = event["data"]["node_info"]
-        known = lineage.remembered(node["unique_id"]) if node["resource_type"] == "model" else {}
-        asked = lineage.asked(node["unique_id"]) if node["resource_type"] == "model" and not known else {}
+        is_model = node["resource_type"] == "model"
+        known = lineage.remembered(node["unique_id"]) if is_model else {}
+        asked = lineage.asked(node["unique_id"]) if is_model and not known else {}
         message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata=asked)
         for said in message.to_default_asset_events(manifest, translator, context, target_path=_folder()):
             if isinstance(said, Output | AssetMaterialization):
