@@ -7,7 +7,6 @@ is as exact. Only the merge is another: that is what the peers are compared with
 from __future__ import annotations
 
 import os
-import signal
 import struct
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from ingestion.packing import Sheet
 from ingestion.projection.log import Batch, Log, Partition
 from ingestion.projection.rows import END, SIGNATURE
 from ingestion.screened import Screens
+from outlay.signals import stop_on_signals
 
 SQL = named.statements(Path(__file__).with_name("plain.sql"))
 _DAYS_TO_2000 = TO_2000 // 86_400_000_000
@@ -137,6 +137,4 @@ def rows(screens: Screens, messages: Sequence[Message]) -> list[bytes]:
 
 
 if __name__ == "__main__":
-    ended = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: ended.set())
-    run(os.environ["BENCH_DSN"], os.environ["BENCH_KAFKA"], os.environ["BENCH_REGISTRY"], ended)
+    run(os.environ["BENCH_DSN"], os.environ["BENCH_KAFKA"], os.environ["BENCH_REGISTRY"], stop_on_signals())

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import signal
-import threading
 
 import click
 import structlog
 
 from outlay.cli import Failure
 from outlay.settings import settings
+from outlay.signals import stop_on_signals
 
 
 def _address(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, int] | None:
@@ -51,9 +50,7 @@ def live(address: tuple[str, int] | None) -> None:
         logger_factory=structlog.PrintLoggerFactory(),
     )
     log = structlog.get_logger("outlay.live")
-    stop = threading.Event()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signum, lambda *_: stop.set())
+    stop = stop_on_signals()
     metrics = Metrics()
     if address is not None:
         try:

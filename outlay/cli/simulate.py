@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -152,10 +150,9 @@ def _stream(seed: int, count: int, rate: float, duration: float | None, as_json:
     from ingestion.sources.simulator.chance import chance
     from ingestion.sources.simulator.stream import Acknowledged, found, purchases, stream, streaming_households
     from outlay.settings import settings
+    from outlay.signals import stop_on_signals
 
-    stop = threading.Event()
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signum, lambda *_: stop.set())
+    stop = stop_on_signals()
     streaming = streaming_households(seed, count)
     fresh = purchases(streaming, Enricher(settings().seeds), chance(seed, time.time_ns()))
     so_far = Acknowledged()
