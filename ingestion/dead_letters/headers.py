@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ingestion.dead_letters.letters import REFUSED_BY_POSTGRESQL, Letter
-from ingestion.dead_letters.place import Place
+from ingestion.place import Place
 
 CONNECT = "__connect.errors."
 """Prefix of the headers that Kafka Connect's DeadLetterQueueReporter writes (KIP-298); values are text in UTF-8."""

@@ -10,9 +10,9 @@ import psycopg
 from ingestion.codec import Codec, RegistryUnavailable, Unreadable
 from ingestion.dead_letters.headers import retried_from
 from ingestion.dead_letters.letters import Letter, find
-from ingestion.dead_letters.place import Place
 from ingestion.dead_letters.retry import Fate, fate
 from ingestion.events import NIL
+from ingestion.place import Place
 
 
 @dataclass(frozen=True)

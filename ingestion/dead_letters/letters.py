@@ -11,7 +11,7 @@ from typing import Any, Literal
 import psycopg
 from psycopg.rows import dict_row
 
-from ingestion.dead_letters.place import Place
+from ingestion.place import Place
 
 State = Literal["open", "retried", "discarded"]
 Headers = Sequence[tuple[str, bytes | None]]

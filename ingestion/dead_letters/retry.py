@@ -20,10 +20,10 @@ from confluent_kafka.admin import AdminClient
 from ingestion.codec import Codec, Unreadable
 from ingestion.dead_letters import headers
 from ingestion.dead_letters.letters import Letter, find, is_letter, locked, mark_discarded, mark_retried
-from ingestion.dead_letters.place import Place
 from ingestion.dead_letters.rehearsal import Rehearsal
 from ingestion.dead_letters.sender import Appended, KafkaAway, Outgoing, Sender, Unacceptable
 from ingestion.events import NIL, thing
+from ingestion.place import Place
 from ingestion.producer import KAFKA_LOG
 from ingestion.projection.errors import TopicMissing
 from ingestion.projection.log import Topic, describe

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ingestion.contracts import TOPICS
+from outlay.cli.options import json_option
 from outlay.settings import settings
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def bronze() -> None:
 
 @bronze.command(epilog="Example: outlay bronze audit --json | jq '.findings[].message'")
 @click.option("--topic", type=click.Choice(TOPICS), help="Look at this topic alone.")
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@json_option
 @click.pass_context
 def audit(ctx: click.Context, topic: str | None, as_json: bool) -> None:
     """Read every file that the manifest names, and say what does not agree. Changes nothing.
@@ -48,7 +49,7 @@ def audit(ctx: click.Context, topic: str | None, as_json: bool) -> None:
 
 @bronze.command("rebuild-manifest", epilog="Example: outlay bronze rebuild-manifest --dry-run")
 @click.option("--dry-run", is_flag=True, help="Change nothing, and say what would be changed.")
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@json_option
 def rebuild_manifest(dry_run: bool, as_json: bool) -> None:
     """Make bronze.files and bronze.offsets again from the files in the lake.
 

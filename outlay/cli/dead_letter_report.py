@@ -19,8 +19,8 @@ from rich.text import Text
 from ingestion.dead_letters.dump import dump, printable, text_of
 from ingestion.dead_letters.inspection import Inspection
 from ingestion.dead_letters.letters import Summary
-from ingestion.dead_letters.place import Place
 from ingestion.dead_letters.retry import Fate, Retried
+from ingestion.place import Place
 
 _DUMPED = 1_024  # bytes of a message that are shown
 

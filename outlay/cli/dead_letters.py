@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,37 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ingestion.contracts import TOPICS
-from ingestion.dead_letters.place import Place
+from ingestion.place import Place
 from outlay.cli import Failure
+from outlay.cli.options import PLACE, by_option, json_option, topic_option
 
 if TYPE_CHECKING:
     from ingestion.dead_letters.retry import Retried
-
-
-class PlaceType(click.ParamType):
-    name = "PLACE"
-
-    def convert(self, value: str | Place, param: click.Parameter | None, ctx: click.Context | None) -> Place:
-        if isinstance(value, Place):
-            return value
-        try:
-            return Place.parse(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        return f"uid {os.getuid()}"
-
-
-PLACE = PlaceType()
-topic_option = click.option("--topic", type=click.Choice(TOPICS), help="Only this topic's.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-by_option = click.option("--by", default=_login, metavar="NAME", help="Who decides.  [default: your login]")
 
 
 @click.group("dead-letters", epilog="Example: outlay dead-letters list --topic transaction")

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 import click
 
 from outlay.cli import Failure
+from outlay.cli.options import json_option
 from outlay.settings import settings
 
 if TYPE_CHECKING:
     import psycopg
 
     from ingestion.rates import Held, Loaded
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 
 
 @click.group(epilog="Example: outlay rates show USD --on 2026-10-30")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from outlay.cli.options import json_option
 from outlay.settings import settings
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Compare, and swap nothing.")
 @click.option("--accept-differences", is_flag=True, help="Swap although the new tables differ: live was wrong.")
 @click.option("--keep", is_flag=True, help="Keep the old tables in a schema replaced_<time>.")
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@json_option
 @click.pass_context
 def replay(ctx: click.Context, dry_run: bool, accept_differences: bool, keep: bool, as_json: bool) -> None:
     """Build the live view again from bronze and Kafka, compare it with the one there is, and swap it in.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from outlay.cli.options import json_option
 from outlay.settings import settings
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ COLOURS = {"running": "green", "external": "green", "starting": "yellow", "stopp
 
 
 @click.command(epilog="Example: outlay status --json | jq .layers.gold.totals")
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@json_option
 @click.option("--no-layers", is_flag=True, help="Leave out what the layers hold, which takes longer to read.")
 @click.pass_context
 def status(ctx: click.Context, as_json: bool, no_layers: bool) -> None:

@@ -29,9 +29,9 @@ from ingestion.contracts import schema
 from ingestion.dead_letters import relay as relaying
 from ingestion.dead_letters import retry as retrying
 from ingestion.dead_letters.letters import Busy, find, locked, open_letters
-from ingestion.dead_letters.place import Place
 from ingestion.dead_letters.relay import relay
 from ingestion.dead_letters.retry import MEMORY, Retried, Retrier, discard
+from ingestion.place import Place
 from ingestion.projection import loop
 from outlay.settings import Settings
 from tests.integration.databases import fresh_database

@@ -14,9 +14,9 @@ from ingestion.codec import Codec
 from ingestion.dead_letters import headers
 from ingestion.dead_letters.dump import dump, printable, text_of
 from ingestion.dead_letters.letters import Letter
-from ingestion.dead_letters.place import Place
 from ingestion.dead_letters.retry import MEMORY
 from ingestion.headers import headers_of
+from ingestion.place import Place
 from ingestion.projection.alert import ShareAlert, tell_each
 from ingestion.projection.records import Record
 from outlay.cli import cli

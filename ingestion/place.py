@@ -1,4 +1,4 @@
-"""How people name a dead letter: by its place in the log."""
+"""How people name a message: by its place in the log."""
 
 from __future__ import annotations
 
