@@ -170,3 +170,14 @@ RULES: dict[str, tuple[str, Callable[[Event], str | None]]] = {
 """Name -> (field at fault, rule). With `currency_known`, which needs the list of currencies, these are all of them."""
 
 NAMES = ("currency_known", *RULES)
+
+RELEASABLE = frozenset(
+    {
+        *("lines_few", "date_plausible", "posted_date_plausible", "tags_valid", "mcc_valid", "confidence_valid"),
+        *("description_short", "counterparty_short", "note_short", "external_id_short", "decided_by_short"),
+    }
+)
+"""Rules that say what is likely: an event that breaks one of these alone may be released from quarantine unchanged.
+
+Without the others a figure would be wrong, nobody could say what it is of, or an index could not hold it.
+"""

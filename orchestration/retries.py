@@ -10,9 +10,10 @@ from dagster import RetryRequested
 
 from ingestion.codec import RegistryUnavailable
 from ingestion.landing import Fenced, LogUnavailable
+from outlay.ledger.errors import KafkaUnavailable
 from outlay.stack.errors import NotReady
 
-TRANSIENT = (psycopg.OperationalError, RegistryUnavailable, LogUnavailable, Fenced, NotReady)
+TRANSIENT = (psycopg.OperationalError, RegistryUnavailable, LogUnavailable, KafkaUnavailable, Fenced, NotReady)
 ATTEMPTS, PAUSE = 4, 5
 """Tries after the first, and seconds before each."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg.rows import class_row
@@ -15,10 +17,25 @@ class NotAudited(RuntimeError):
 
 
 @dataclass(frozen=True)
+class Release:
+    """An event that may break `rules`, by its place in the log."""
+
+    topic_id: str
+    partition: int
+    offset: int
+    rules: list[str]
+
+    def is_in(self, file: BronzeFile) -> bool:
+        same = (self.topic_id, self.partition) == (file.topic_id, file.partition)
+        return same and file.first_offset <= self.offset <= file.last_offset
+
+
+@dataclass(frozen=True)
 class Staged:
     """A batch whose Parquet is complete below `path` (of the lake's root), and which nobody has published yet.
 
-    `rows_read` counts bronze rows, `events` those that broke no rule, `rows_quarantined` the others.
+    `file_ids` are the bronze files that it processes: none, when it is of events that were released. `rows_read` counts
+    bronze rows, `events` those that broke no rule, `rows_quarantined` the others.
     """
 
     path: str
@@ -32,12 +49,50 @@ class Staged:
 
 def waiting(connection: psycopg.Connection, topic: str) -> list[BronzeFile]:
     """The files of events that no published batch holds, in the order they landed."""
+    processed = "EXISTS (SELECT FROM silver.batch_files AS b WHERE b.file_id = f.file_id)"
+    return _files(connection, f"topic = %s AND NOT {processed}", topic)
+
+
+def files_of(connection: psycopg.Connection, topic: str, releases: Sequence[Release]) -> list[BronzeFile]:
+    """The files that hold the released events, in the order they landed."""
+    places = [[getattr(release, name) for release in releases] for name in ("topic_id", "partition", "offset")]
+    return _files(
+        connection,
+        "topic = %s AND EXISTS (SELECT FROM unnest(%s::text[], %s::int[], %s::bigint[]) AS r (topic_id, partition, at)"
+        " WHERE (r.topic_id, r.partition) = (f.topic_id, f.partition) AND r.at BETWEEN first_offset AND last_offset)",
+        topic,
+        *places,
+    )
+
+
+def _files(connection: psycopg.Connection, where: LiteralString, *parameters: Any) -> list[BronzeFile]:
     with connection.cursor(row_factory=class_row(BronzeFile)) as cursor:
         return cursor.execute(
-            "SELECT topic, topic_id, partition, first_offset, last_offset, kind, schema_id, ingest_date, path, rows,"
-            " bytes, sha256, file_id FROM bronze.files AS f WHERE topic = %s AND kind = 'events'"
-            " AND NOT EXISTS (SELECT FROM silver.batch_files AS b WHERE b.file_id = f.file_id) ORDER BY file_id",
-            (topic,),
+            "SELECT topic, topic_id, partition, first_offset, last_offset, kind, schema_id, ingest_date, path, rows,"  # noqa: S608
+            f" bytes, sha256, file_id FROM bronze.files AS f WHERE kind = 'events' AND {where} ORDER BY file_id",
+            parameters,
+        ).fetchall()
+
+
+def releases(connection: psycopg.Connection) -> list[Release]:
+    """Every release, applied or not."""
+    return _releases(connection, "")
+
+
+def waiting_releases(connection: psycopg.Connection) -> list[Release]:
+    """Those of events that were set aside for these rules and no other, and that no batch has published yet."""
+    held = 'q.topic_id = r.topic_id AND q.partition = r.partition AND q."offset" = r."offset"'
+    return _releases(
+        connection,
+        f"WHERE EXISTS (SELECT FROM silver.quarantine_states AS q WHERE {held} AND q.released_in_batch IS NULL)"  # noqa: S608
+        f" AND NOT EXISTS (SELECT FROM silver.quarantine AS q WHERE {held} AND q.rule <> ALL (r.rules))",
+    )
+
+
+def _releases(connection: psycopg.Connection, where: LiteralString) -> list[Release]:
+    with connection.cursor(row_factory=class_row(Release)) as cursor:
+        return cursor.execute(
+            f'SELECT topic_id, partition, "offset", rules FROM silver.releases AS r {where} ORDER BY 1, 2, 3'  # noqa: S608
         ).fetchall()
 
 

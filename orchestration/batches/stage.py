@@ -1,21 +1,28 @@
-"""Spark's part: bronze files that no batch has used become Parquet below a new path of the lake."""
+"""Spark's part: bronze files that no batch has used, and events released since, become Parquet below a new path."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import astuple, dataclass
 
 import psycopg
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from uuid6 import uuid7
 
 from ingestion.landing import BronzeFile, verify
 from orchestration import silver
 from orchestration.batches import parquet, register
 from orchestration.batches.currencies import known_currencies
-from orchestration.batches.register import Staged
+from orchestration.batches.register import Release, Staged
 
 LARGEST = 500_000
 """Bronze rows of a batch: what is to process beyond them becomes further batches, so that memory stays bounded."""
+
+RELEASED = "transaction"
+"""The topic whose events may be released from quarantine: the only one with rules that may be waived."""
+
+_RELEASES = "topic_id string, partition int, offset bigint, rules array<string>"
 
 
 class RowsLost(RuntimeError):
@@ -44,25 +51,45 @@ def stage(
     for path in register.forget(connection, topic):
         parquet.remove(lake, path)
     done = []
-    for files in _portions(register.waiting(connection, topic)):
-        for file in files:
+    for portion in _portions(connection, topic):
+        for file in portion.files:
             verify(lake, file)
         batch = Staged(
             path=f"silver/{topic}/batch={uuid7()}",
             topic=topic,
-            file_ids=[file.file_id for file in files],
-            rows_read=sum(file.rows for file in files),
+            file_ids=[] if portion.only_released else [file.file_id for file in portion.files],
+            rows_read=len(portion.releases) if portion.only_released else sum(file.rows for file in portion.files),
             events=0,
             rows_quarantined=0,
             passed=None,
         )
         register.begin(connection, batch, run_id)
-        done.append(_stage(session(), connection, lake, batch, files))
+        done.append(_stage(session(), connection, lake, batch, portion))
         register.complete(connection, done[-1])
     return done
 
 
-def _portions(files: list[BronzeFile]) -> Iterator[list[BronzeFile]]:
+@dataclass(frozen=True)
+class _Portion:
+    """What one batch is made of: bronze files whole, or the events in them that were released from quarantine."""
+
+    files: list[BronzeFile]
+    releases: list[Release]
+    """Events of the files that may break rules."""
+    only_released: bool = False
+
+
+def _portions(connection: psycopg.Connection, topic: str) -> Iterator[_Portion]:
+    released = register.releases(connection) if topic == RELEASED else []
+    for files in _files(register.waiting(connection, topic)):
+        yield _Portion(files, [release for release in released if any(map(release.is_in, files))])
+    waiting = register.waiting_releases(connection) if released else []
+    for first in range(0, len(waiting), LARGEST):
+        some = waiting[first : first + LARGEST]
+        yield _Portion(register.files_of(connection, topic, some), some, only_released=True)
+
+
+def _files(files: list[BronzeFile]) -> Iterator[list[BronzeFile]]:
     portion: list[BronzeFile] = []
     for file in files:
         if portion and sum(f.rows for f in portion) + file.rows > LARGEST:
@@ -78,11 +105,16 @@ def _stage(
     connection: psycopg.Connection,
     lake: str,
     batch: Staged,
-    files: list[BronzeFile],
+    portion: _Portion,
 ) -> Staged:
     known = known_currencies(connection) if batch.topic == "transaction" else set()
-    rows = silver.read(spark, batch.topic, [parquet.spark_url(lake, file.path) for file in files])
-    events, quarantined = write_parts(spark, rows, batch.topic, known, lake, batch.path, expected=batch.rows_read)
+    rows = silver.read(spark, batch.topic, [parquet.spark_url(lake, file.path) for file in portion.files])
+    released = spark.createDataFrame(map(astuple, portion.releases), _RELEASES) if portion.releases else None
+    if portion.only_released:
+        rows = rows.join(F.broadcast(released), [*silver.PLACE], "left_semi")
+    events, quarantined = write_parts(
+        spark, rows, batch.topic, known, lake, batch.path, expected=batch.rows_read, releases=released
+    )
     if events + quarantined != batch.rows_read:
         raise RowsLost(
             f"{batch.path}: the manifest names {batch.rows_read} rows, Spark read {events} good and {quarantined}"
@@ -92,7 +124,15 @@ def _stage(
 
 
 def write_parts(
-    spark: SparkSession, rows: DataFrame, topic: str, known: Collection[str], lake: str, path: str, *, expected: int
+    spark: SparkSession,
+    rows: DataFrame,
+    topic: str,
+    known: Collection[str],
+    lake: str,
+    path: str,
+    *,
+    expected: int,
+    releases: DataFrame | None = None,
 ) -> tuple[int, int]:
     """Write the Parquet of a batch below `path`; returns how many events are good, and how many are quarantined.
 
@@ -100,8 +140,9 @@ def write_parts(
         rows: of `orchestration.silver.read`.
         known: the ISO 4217 codes that are known.
         expected: the rows that there are; as many good ones, and nobody looks for bad ones.
+        releases: as `orchestration.silver.judged` takes them.
     """
-    judged = silver.judged(topic, silver.typed(topic, rows), known)
+    judged = silver.judged(topic, silver.typed(topic, rows), known, releases)
     _write(silver.valid(silver.decided(judged)), lake, f"{path}/events")
     events, quarantined = parquet.rows(lake, f"{path}/events"), 0
     if events != expected:
@@ -122,5 +163,5 @@ def _distinct_places(lake: str, path: str) -> int:
     found = parquet.dataset(lake, path)
     if found is None:
         return 0
-    place = ["topic_id", "partition", "offset"]
+    place = [*silver.PLACE]
     return found.to_table(columns=place).group_by(place).aggregate([]).num_rows

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from orchestration.silver.read import PLACE
+
 _THING = ("workspace_id", "entity", "entity_id")
-_ORDER = ("topic_id", "partition", "offset")
 
 
 def decided(events: DataFrame) -> DataFrame:
@@ -15,8 +16,8 @@ def decided(events: DataFrame) -> DataFrame:
     Every readable event is looked at, the ones that break a rule too, as live does; what came in earlier batches is
     looked at by the warehouse's `int_transactions_current`.
     """
-    same_event = Window.partitionBy(*_THING, "event_id").orderBy(*_ORDER)
-    before = Window.partitionBy(*_THING).orderBy(*_ORDER).rowsBetween(Window.unboundedPreceding, -1)
+    same_event = Window.partitionBy(*_THING, "event_id").orderBy(*PLACE)
+    before = Window.partitionBy(*_THING).orderBy(*PLACE).rowsBetween(Window.unboundedPreceding, -1)
     first_sight = F.row_number().over(same_event) == 1
     highest = F.max(F.when(F.col("_first_sight"), F.col("version"))).over(before)
     return (

@@ -8,24 +8,31 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from ingestion import rules
+from orchestration.silver.read import PLACE
 
 _PROBLEMS = "array<struct<rule: string, detail: string>>"
 
 
-def judged(topic: str, events: DataFrame, currencies: Collection[str]) -> DataFrame:
+def judged(topic: str, events: DataFrame, currencies: Collection[str], releases: DataFrame | None = None) -> DataFrame:
     """`events` with `problems`: the rules that each one breaks, as an array of (rule, detail), empty for a good one.
 
     Args:
         topic: whose events.
         events: rows of `typed`.
         currencies: the ISO 4217 codes that are known.
+        releases: few rows of `topic_id`, `partition`, `offset` and `rules`: those that the event there may break.
     """
     broken = _transaction_rules(currencies) if topic == "transaction" else _other_rules()
     problems = [
         F.when(~F.coalesce(holds, F.lit(True)), F.struct(F.lit(name).alias("rule"), detail.alias("detail")))
         for name, (holds, detail) in broken.items()
     ]
-    return events.withColumn("problems", F.filter(F.array(*problems), lambda p: p.isNotNull()).cast(_PROBLEMS))
+    told = events.withColumn("problems", F.filter(F.array(*problems), lambda p: p.isNotNull()).cast(_PROBLEMS))
+    if releases is None:
+        return told
+    may_break = F.coalesce("rules", F.array().cast("array<string>"))
+    left = F.filter("problems", lambda problem: ~F.array_contains(may_break, problem["rule"]))
+    return told.join(F.broadcast(releases), [*PLACE], "left").withColumn("problems", left).drop("rules")
 
 
 def valid(events: DataFrame) -> DataFrame:
@@ -37,7 +44,7 @@ def quarantined(topic: str, events: DataFrame) -> DataFrame:
     """One row a broken rule: the event's place and ids, the rule, what was expected and came, and the event whole."""
     return events.where(F.size("problems") > 0).select(
         F.lit(topic).alias("topic"),
-        *("topic_id", "partition", "offset", "ingest_date", "workspace_id", "entity_id", "event_id", "version"),
+        *(*PLACE, "ingest_date", "workspace_id", "entity_id", "event_id", "version"),
         F.inline("problems").alias("rule", "detail"),
         F.col("event").alias("row"),
     )

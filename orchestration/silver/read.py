@@ -11,6 +11,9 @@ from pyspark.sql import functions as F
 from ingestion import contracts
 from ingestion.landing.containers import events_schema
 
+PLACE = ("topic_id", "partition", "offset")
+"""The columns that say where in the log an event stands."""
+
 _TOPIC_ID = r"/([^/]+)/ingest_date=[^/]*/[^/]+$"  # see ingestion.landing.naming.folder_of
 
 

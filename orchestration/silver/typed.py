@@ -7,8 +7,8 @@ from pyspark.sql import functions as F
 
 from ingestion import contracts
 from ingestion.events import ENVELOPE, NIL
+from orchestration.silver.read import PLACE
 
-PLACE = ("topic_id", "partition", "offset", "logged_at", "ingest_date")
 _JSON = {
     "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
     "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS",
@@ -45,7 +45,7 @@ def typed(topic: str, events: DataFrame) -> DataFrame:
         columns |= {"tags": F.to_json("tags"), "tag_list": F.col("tags")}
     else:
         columns["state"] = _json(topic, own)
-    return events.select(*PLACE, *(column.alias(name) for name, column in columns.items()))
+    return events.select(*PLACE, "logged_at", "ingest_date", *(column.alias(name) for name, column in columns.items()))
 
 
 def _json(topic: str, fields: list[str]) -> Column:

@@ -68,6 +68,7 @@ class Changes(Strict):
 
     account_id: UUID = None
     occurred_on: date = None
+    posted_on: date | None = None
     amount: Amount = None
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = None
     kind: Kind = None
@@ -76,6 +77,7 @@ class Changes(Strict):
     merchant: Text | None = None
     counterparty: Text | None = None
     category_id: Text | None = None
+    mcc: Annotated[str, Field(pattern="^[0-9]{4}$", description="ISO 18245.")] | None = None
     note: Text | None = None
     tags: list[str] = None
     lines: list[LineIn] = None

@@ -20,6 +20,7 @@ VERBS = {
     "import": "outlay.cli.importing:import_",
     "build": "outlay.cli.build:build",
     "dead-letters": "outlay.cli.dead_letters:dead_letters",
+    "quarantine": "outlay.cli.quarantine:quarantine",
     "rates": "outlay.cli.rates:rates",
     "bronze": "outlay.cli.bronze:bronze",
     "replay": "outlay.cli.replay:replay",

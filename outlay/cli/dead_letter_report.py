@@ -139,20 +139,6 @@ class Retries:
 _HOW = {"appended": "appended again as", "found": "live holds the event already at", "before": "retried before as"}
 
 
-def discarded(outcomes: Mapping[Place, str | bool], *, as_json: bool) -> None:
-    """`outcomes`: whether each was marked just now, or why it was not."""
-    refused = {str(place): why for place, why in outcomes.items() if isinstance(why, str)}
-    marked = [str(place) for place, new in outcomes.items() if new is True]
-    before = [str(place) for place, new in outcomes.items() if new is False]
-    if as_json:
-        reasons = [{"place": place, "reason": why} for place, why in refused.items()]
-        click.echo(json.dumps({"discarded": marked, "discarded_before": before, "refused": reasons}))
-        return
-    for place, why in refused.items():
-        click.echo(f"{place}: {printable(why)}", err=True)
-    click.echo(f"{len(marked):,} discarded, {len(before):,} discarded before, {len(refused):,} refused")
-
-
 def _state(found: Inspection) -> str:
     it = found.letter
     said = [it.state]

@@ -11,6 +11,7 @@ import click
 
 from ingestion.place import Place
 from outlay.cli import Failure
+from outlay.cli.decided import report as report_outcomes
 from outlay.cli.options import PLACE, by_option, json_option, topic_option
 
 if TYPE_CHECKING:
@@ -116,7 +117,6 @@ def discard(ctx: click.Context, places: tuple[Place, ...], reason: str, by: str,
     """
     from ingestion.dead_letters import retry
     from ingestion.dead_letters.letters import Busy, NoSuchLetter
-    from outlay.cli import dead_letter_report as report
     from outlay.db import session
 
     if not reason.strip():
@@ -128,8 +128,7 @@ def discard(ctx: click.Context, places: tuple[Place, ...], reason: str, by: str,
                 outcomes[place] = retry.discard(connection, place, by=by, reason=reason.strip())
             except (retry.Refused, Busy, NoSuchLetter) as error:
                 outcomes[place] = str(error)
-    report.discarded(outcomes, as_json=as_json)
-    ctx.exit(1 if any(isinstance(outcome, str) for outcome in outcomes.values()) else 0)
+    ctx.exit(report_outcomes(outcomes, "discarded", as_json=as_json))
 
 
 def _one_way_to_choose(places: tuple[Place, ...], every: bool, topic: str | None) -> None:

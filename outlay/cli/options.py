@@ -8,7 +8,7 @@ import os
 import click
 
 from ingestion.contracts import TOPICS
-from ingestion.place import Place
+from ingestion.place import NotAPlace, Place
 
 
 class PlaceType(click.ParamType):
@@ -19,7 +19,7 @@ class PlaceType(click.ParamType):
             return value
         try:
             return Place.parse(value)
-        except ValueError as error:
+        except NotAPlace as error:
             self.fail(str(error), param, ctx)
 
 

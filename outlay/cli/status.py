@@ -32,11 +32,12 @@ def status(ctx: click.Context, as_json: bool, no_layers: bool) -> None:
     healthy = all(server.healthy for server in found)
     layers = _layers(found) if not no_layers else {}
     log = _log(found) if not no_layers else {}
+    quarantined = _quarantined(found) if not no_layers else {}
     if as_json:
         services = {server.name: _as_json(server) for server in found}
-        click.echo(json.dumps({"services": services, "log": log, "layers": layers}))
+        click.echo(json.dumps({"services": services, "log": log, "layers": layers, "quarantined": quarantined}))
     else:
-        _print(found, layers, log)
+        _print(found, layers, log, quarantined)
     ctx.exit(0 if healthy else 1)
 
 
@@ -58,6 +59,17 @@ def _log(found: list[Status]) -> dict[str, dict]:
     return backlog()
 
 
+def _quarantined(found: list[Status]) -> dict[str, int]:
+    """How many events of each topic are in live and not in gold, for they break a rule."""
+    if not _healthy(found, "postgres"):
+        return {}
+    from outlay.db import session
+    from outlay.ledger.quarantine import open_events
+
+    with session("pipeline") as connection:
+        return open_events(connection)
+
+
 def _healthy(found: list[Status], *names: str) -> bool:
     return all(server.healthy for server in found if server.name in names)
 
@@ -74,7 +86,7 @@ def _as_json(server: Status) -> dict:
     }
 
 
-def _print(found: list[Status], layers: dict[str, dict], log: dict[str, dict]) -> None:
+def _print(found: list[Status], layers: dict[str, dict], log: dict[str, dict], quarantined: dict[str, int]) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -101,6 +113,9 @@ def _print(found: list[Status], layers: dict[str, dict], log: dict[str, dict]) -
         console.print(_layer_table(layers))
     if log:
         console.print(_log_line(log), markup=False, soft_wrap=True)
+    if quarantined:
+        count = sum(quarantined.values())
+        console.print(f"{count:,} events break a rule and are not in gold: outlay quarantine list", soft_wrap=True)
 
 
 def _layer_table(layers: dict[str, dict]):

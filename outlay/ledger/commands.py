@@ -36,7 +36,7 @@ from outlay.ledger.decisions import (
     current_transaction,
     first_sights,
 )
-from outlay.ledger.drafts import LineDraft, TransactionDraft, amended, recorded, restored, voided
+from outlay.ledger.drafts import LineDraft, TransactionDraft, amended, corrected, recorded, restored, voided
 from outlay.ledger.errors import AppendStopped, KafkaUnavailable, LiveStalled, NotFound, Refused
 from outlay.ledger.reading import Reader
 from outlay.settings import Settings, settings
@@ -190,6 +190,13 @@ class Ledger:
             KafkaUnavailable: see `append`.
         """
         after = partial(amended, changes=changes, enricher=self._enricher)
+        return self._change(workspace_id, transaction_id, after, **change)
+
+    def correct(
+        self, workspace_id: UUID, transaction_id: UUID, changes: Mapping[str, Any], **change: Unpack[Change]
+    ) -> Answer:
+        """As `amend`, and of a voided transaction too, which stays void. Errors as of `amend`."""
+        after = partial(corrected, changes=changes, enricher=self._enricher)
         return self._change(workspace_id, transaction_id, after, **change)
 
     def void(self, workspace_id: UUID, transaction_id: UUID, **change: Unpack[Change]) -> Answer:

@@ -99,22 +99,38 @@ def amended(current: Mapping[str, Any], changes: Mapping[str, Any], enricher: En
         Refused: it is voided, or a field cannot be changed.
     """
     _must_be(current, voided=False, message="it is voided: restore it before changing it")
+    return _changed(current, changes, enricher, "amended", **by)
+
+
+def corrected(current: Mapping[str, Any], changes: Mapping[str, Any], enricher: Enricher, **by: Any) -> dict[str, Any]:
+    """As `amended`, and of a voided transaction too, which stays void.
+
+    Raises:
+        Refused: a field cannot be changed.
+    """
+    return _changed(current, changes, enricher, "voided" if current["operation"] == "voided" else "amended", **by)
+
+
+def _changed(
+    current: Mapping[str, Any], changes: Mapping[str, Any], enricher: Enricher, operation: str, **by: Any
+) -> dict[str, Any]:
     unknown = sorted(changes.keys() - CHANGEABLE)
     if unknown:
         raise Refused([Problem("changeable", name, "expected a field that can be changed") for name in unknown])
     given = {**current, **changes}
     if "lines" in changes:
-        given["lines"] = _lines(changes["lines"], current["transaction_id"], current["version"] + 1)
+        given["lines"] = _lines(changes["lines"], current["transaction_id"], _next_version(current))
     if "category_id" in changes:
         given |= {"category_source": "user", "category_confidence": None, "decided_by": None}
-    if given["description"] != current["description"] or given["mcc"] != current["mcc"]:
+    described_anew = given["description"] != current["description"]
+    if described_anew or given["mcc"] != current["mcc"]:
         given |= _decide(
             given,
-            merchant="merchant" not in changes,
+            merchant=described_anew and "merchant" not in changes,
             category="category_id" not in changes and current["category_source"] != "user",
             enricher=enricher,
         )
-    return _following(given, "amended", **by)
+    return _following(given, operation, **by)
 
 
 def voided(current: Mapping[str, Any], **by: Any) -> dict[str, Any]:
@@ -144,7 +160,12 @@ def _must_be(current: Mapping[str, Any], *, voided: bool, message: str) -> None:
 
 def _following(current: Mapping[str, Any], operation: str, **by: Any) -> dict[str, Any]:
     """The next version of the whole state; `by` is who and how."""
-    return events.transaction(**{**current, "version": current["version"] + 1, "operation": operation, **by})
+    return events.transaction(**{**current, "version": _next_version(current), "operation": operation, **by})
+
+
+def _next_version(current: Mapping[str, Any]) -> int:
+    """From 1, also where somebody sent one below."""
+    return max(current["version"], 0) + 1
 
 
 def _decide(given: Mapping[str, Any], *, merchant: bool, category: bool, enricher: Enricher) -> dict[str, Any]:

@@ -46,9 +46,10 @@ _SILVER = """
         FROM silver.transaction_events
         UNION ALL
         SELECT DISTINCT workspace_id, entity_id, topic_id, partition, "offset", batch_id, event_id, version
-        FROM silver.quarantine
+        FROM silver.quarantine_states
         WHERE topic = 'transaction' AND workspace_id IS NOT NULL AND entity_id IS NOT NULL
             AND event_id IS NOT NULL AND version IS NOT NULL
+            AND released_in_batch IS NULL
     ), placed AS (
         SELECT *, min(batch_id) OVER (PARTITION BY workspace_id, transaction_id, topic_id) AS epoch FROM events
     ), sighted AS (

@@ -61,10 +61,10 @@ LEFT JOIN LATERAL jsonb_to_recordset(own.lines) AS l (line_id uuid, category_id 
 -- Transactions whose state in live is one that silver set aside: gold keeps the state before it, if any.
 CREATE TEMPORARY TABLE quarantined ON COMMIT DROP AS
 SELECT DISTINCT l.workspace_id, l.transaction_id
-FROM silver.quarantine AS q
+FROM silver.quarantine_states AS q
 INNER JOIN gold.progress AS p ON p.model = 'fct_transactions' AND q.batch_id <= p.batch_id
 INNER JOIN live_lines AS l ON l.topic_id = q.topic_id AND l.partition = q.partition AND l."offset" = q."offset"
-WHERE q.topic = 'transaction'
+WHERE q.topic = 'transaction' AND (q.released_in_batch IS NULL OR q.released_in_batch > p.batch_id)
 
 -- name: set_aside
 DELETE FROM live_lines AS l USING quarantined AS q

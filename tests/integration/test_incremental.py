@@ -18,6 +18,7 @@ from uuid import UUID
 import pytest
 
 from ingestion.rates import OLDEST
+from outlay.ledger.layers import layers
 from outlay.ledger.reconciliation import reconcile
 from tests.integration.sequences import Sequence, Step, events_of, generate
 from tests.integration.warehouse import Warehouse, build, opened
@@ -70,6 +71,10 @@ def test_incremental_builds_end_where_a_build_of_everything_does(warehouse, seed
     found = reconcile()
     assert found.holds, found.differences
     assert found.gold > SEQUENCES
+    held = layers()
+    assert held["silver"] == held["gold"]
+    ((released,),) = warehouse.rows("SELECT count(*) FROM silver.quarantine_states WHERE released_in_batch IS NOT NULL")
+    assert released, "some of what was set aside was released"
     assert _wrongly_converted(warehouse, rates) == []
 
 
@@ -84,7 +89,8 @@ def _publish_rates(warehouse: Warehouse, rng: Random, rates: dict[tuple[str, dat
 
 
 def _publish_round(warehouse: Warehouse, rng: Random, rounds: dict[UUID, list[Step]]) -> None:
-    """The round of every sequence, in two batches of transactions and one of users, in any order.
+    """The round of every sequence, in two batches of transactions and one of users, in any order, and between them some
+    of what rounds before left in quarantine, released.
 
     A sequence's own order is the log's; which of its events share a batch is chance.
     """
@@ -100,8 +106,12 @@ def _publish_round(warehouse: Warehouse, rng: Random, rounds: dict[UUID, list[St
         users += [(event, bad) for topic, event, bad in told if topic == "user"]
     batches = [("transaction", first), ("transaction", second)]
     batches.insert(rng.randint(0, 2), ("user", users))
+    released = [held for held in warehouse.set_aside if rng.random() < 0.3]
+    batches.insert(rng.randint(0, 3), ("released", released))
     for topic, batch in batches:
-        if batch:
+        if batch and topic == "released":
+            warehouse.release(*batch)
+        elif batch:
             warehouse.publish(
                 *(event for event, _ in batch),
                 topic=topic,

@@ -73,6 +73,8 @@ class Warehouse:
     connection: psycopg.Connection
     view: View
     offsets: dict[str, Iterator[int]] = field(default_factory=lambda: {topic: count() for topic in TOPICS})
+    set_aside: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    """Transaction events in quarantine that nobody has released, each with its offset."""
 
     def publish(
         self, *batch: dict[str, Any], topic: str = "transaction", quarantined: frozenset[UUID] = frozenset()
@@ -81,6 +83,11 @@ class Warehouse:
         placed = [(next(self.offsets[topic]), event) for event in batch]
         self.to_live(topic, placed)
         return self.to_silver(topic, placed, self.to_bronze(topic, placed), quarantined)
+
+    def release(self, *held: tuple[int, dict[str, Any]]) -> int:
+        """Publish events of `set_aside` in a batch of their own, as a build after their release does."""
+        self.set_aside = [each for each in self.set_aside if each not in held]
+        return self.to_silver("transaction", list(held), None, frozenset())
 
     def rates(self, rates: dict[date, dict[str, str]]) -> int | None:
         """Take in a file of the European Central Bank with these rates; returns its batch's number."""
@@ -126,14 +133,19 @@ class Warehouse:
             (*place, path, written.rows, len(written.content), written.sha256),
         ).fetchone()[0]
 
-    def to_silver(self, topic: str, placed: list[tuple[int, dict]], file_id: int, quarantined: frozenset[UUID]) -> int:
+    def to_silver(
+        self, topic: str, placed: list[tuple[int, dict]], file_id: int | None, quarantined: frozenset[UUID]
+    ) -> int:
         with self.connection.pipeline(), self.connection.transaction():
             batch_id = number(self.connection, topic=topic, path="-", rows_read=len(placed), rows_published=len(placed))
-            self._insert("batch_files", {"file_id": file_id, "batch_id": batch_id})
+            if file_id is not None:
+                self._insert("batch_files", {"file_id": file_id, "batch_id": batch_id})
             for offset, event in placed:
                 place = {"batch_id": batch_id, "topic_id": TOPICS[topic].topic_id, "partition": 0, "offset": offset}
                 if event["event_id"] in quarantined:
                     self._quarantine(topic, place, event)
+                    if topic == "transaction":
+                        self.set_aside.append((offset, event))
                 elif topic == "transaction":
                     self._transaction(place, event)
                 else:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ingestion.rules import NAMES, RELEASABLE
 from outlay.cli import VERBS
 from tests.support import PROJECT
 
@@ -43,3 +44,9 @@ def test_every_line_of_the_log_to_live_page_names_its_test():
     assert rows
     steps = [row for row in rows if "test_" not in row]
     assert len(steps) == 4  # the points of one parametrised test, which is named above them
+
+
+def test_the_page_on_quarantine_names_every_rule_and_which_may_be_waived():
+    rows = re.findall(r"^\| (`[^|]+) \|[^|]+\| (yes|no) \|$", (PROJECT / "docs/quarantine.md").read_text(), re.M)
+    said = {rule: waived == "yes" for named, waived in rows for rule in re.findall(r"`(\w+)`", named)}
+    assert said == {rule: rule in RELEASABLE for rule in NAMES}

@@ -125,6 +125,25 @@ def test_a_quarantined_event_is_kept_whole(spark):
     assert row["recorded_at"] == "2026-01-05T12:00:00.000000Z"
 
 
+def test_a_release_lets_its_event_break_its_rules_and_no_other(spark):
+    late = {"occurred_on": date(2199, 1, 1)}
+    log = [transaction(1, **late), transaction(2, **late, currency="ZZZ"), transaction(3, **late), transaction(4)]
+    released = [("log", 0, offset, ["date_plausible"]) for offset in (0, 1)]
+    releases = spark.createDataFrame(released, "topic_id string, partition int, offset bigint, rules array<string>")
+    typed = silver.typed("transaction", events_frame(spark, "transaction", log))
+    judged = silver.judged("transaction", typed, {"EUR"}, releases)
+    set_aside = [(row.offset, row.rule) for row in silver.quarantined("transaction", judged).collect()]
+    assert sorted(set_aside) == [(1, "currency_known"), (2, "date_plausible")]
+    kept = silver.valid(silver.decided(judged))
+    assert sorted(row.offset for row in kept.collect()) == [0, 3]
+    assert "rules" not in kept.columns
+
+
+def test_only_rules_that_no_figure_depends_on_may_be_waived():
+    assert set(rules.NAMES) > rules.RELEASABLE
+    assert not rules.RELEASABLE & {"currency_known", "workspace_given", "kind_known", "sign_matches_kind", "lines_sum"}
+
+
 def test_an_event_that_breaks_a_rule_still_counts_for_the_decision_on_later_ones(spark):
     log = [transaction(1, version=2, currency="ZZZ"), transaction(1, event_id=UUID(int=5), version=2)]
     typed = silver.typed("transaction", events_frame(spark, "transaction", log))

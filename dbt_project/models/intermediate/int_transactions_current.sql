@@ -16,6 +16,7 @@ with touched as (
 ),
 
 -- What was quarantined cannot be current, but was seen: a later event of its version is as stale here as it is in live.
+-- What was released since is an event like the others, at its own place in the log.
 events as (
     select
         e.workspace_id, e.transaction_id, e.topic_id, e.log_partition, e.log_offset, e.batch_id, e.event_id, e.version,
@@ -28,7 +29,9 @@ events as (
         q.workspace_id, q.entity_id, q.topic_id, q.log_partition, q.log_offset, q.batch_id, q.event_id, q.version, false
     from {{ ref('stg_quarantine') }} as q
     inner join touched on touched.workspace_id = q.workspace_id and touched.transaction_id = q.entity_id
-    where q.topic = 'transaction' and q.batch_id <= {{ upto() }} and q.event_id is not null and q.version is not null
+    where
+        q.topic = 'transaction' and q.batch_id <= {{ upto() }} and q.event_id is not null and q.version is not null
+        and (q.released_in_batch is null or q.released_in_batch > {{ upto() }})
 ),
 
 decided as (

@@ -14,7 +14,7 @@ from orchestration.retries import retried
 from outlay.db import session
 from outlay.settings import settings
 
-_USES = {"transaction": [["reference", "currencies"]]}
+_USES = {"transaction": [["reference", "currencies"], ["silver", "releases"]]}
 _DOES = {"transaction": "typed, judged by the rules, decided by the acceptance rule and split into lines"}
 
 
@@ -25,7 +25,7 @@ def _spec(topic: str) -> AssetSpec:
         deps=[["bronze", topic], *_USES.get(topic, [])],
         description=(
             f"The events of bronze/{topic} that no batch has used yet: {does}. Parquet in the lake, visible to nobody"
-            " until it is published; without new events there is no batch."
+            " until it is published; without new events, or events released from quarantine, there is no batch."
         ),
         group_name="silver",
         kinds={"spark", "parquet"},
