@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from psycopg import sql
 
 from ingestion.rates import OLDEST
@@ -12,6 +14,9 @@ FACTS = "facts"
 
 FACTS_WORTH_A_LOOK = "facts_worth_a_look"
 """Suite: where these do not hold, something upstream deserves a look."""
+
+DRIFT = "drift"
+"""Suite: workspaces whose last whole week is far from what their weeks were."""
 
 EXPECTATIONS = {
     FACTS: [
@@ -32,6 +37,10 @@ EXPECTATIONS = {
         Expected("ExpectColumnValuesToNotBeNull", {"column": "converted", "mostly": 0.9}),
         Expected("ExpectColumnValuesToNotBeNull", {"column": "merchant", "mostly": 0.5}),
     ],
+    DRIFT: [
+        Expected("ExpectColumnValuesToBeNull", {"column": "transactions_drift"}),
+        Expected("ExpectColumnValuesToBeNull", {"column": "spending_drift"}),
+    ],
 }
 
 _LOOKED_AT = """
@@ -47,6 +56,23 @@ _TOUCHED = """
         WHERE batch_id > {since} AND batch_id <= {upto}
     ) AS touched USING (workspace_id, transaction_id, occurred_on)
 """
+_WEEKS, _ENOUGH, _FAR = 26, 13, 6
+_LAST_WEEKS = Path(__file__).with_name("last_weeks.sql").read_text(encoding="utf-8")
+
+
+def rows_of(suite: str, *, since: int, upto: int) -> sql.Composed:
+    """A query for what the suite looks at, of what batches above `since` and not above `upto` touched."""
+    return _last_weeks(since=since, upto=upto) if suite == DRIFT else facts_of(since=since, upto=upto)
+
+
+def _last_weeks(*, since: int, upto: int) -> sql.Composed:
+    """Of each workspace with at least 13 weeks of spending in the half year before: its last whole week.
+
+    `transactions_drift` and `spending_drift` are null, or one line for a week that is further from the median of the 26
+    weeks before it than six times their spread. The running week, which is that of the newest expense, is not whole.
+    """
+    weeks = sql.SQL(_LAST_WEEKS).format(since=since, upto=upto, weeks=_WEEKS, enough=_ENOUGH, far=_FAR)
+    return sql.SQL("SELECT * FROM ({}) AS last_weeks").format(weeks)  # Great Expectations wants a SELECT
 
 
 def facts_of(*, since: int, upto: int) -> sql.Composed:
