@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import threading
@@ -78,9 +79,9 @@ def run(suite: str, frame: pd.DataFrame, expected: Sequence[Expected]) -> Outcom
     Raises:
         RuntimeError: an expectation could not be evaluated (such as of a column that is not there).
     """
-    asset = _context().data_sources.add_pandas("frames").add_dataframe_asset(suite)
-    batch = asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": frame})
-    return _held(suite, batch, expected)
+    outcome = _held(suite, _whole(suite, frame), expected)
+    gc.collect()  # the library's objects hold each other, and through each other the frame
+    return outcome
 
 
 def run_query(suite: str, query: sql.Composed, expected: Sequence[Expected], role: Role) -> Outcome:
@@ -101,6 +102,11 @@ def run_query(suite: str, query: sql.Composed, expected: Sequence[Expected], rol
     )
     asset = source.add_query_asset(suite, query.as_string())
     return _held(suite, asset.add_batch_definition_whole_table("whole").get_batch(), expected)
+
+
+def _whole(suite: str, frame: pd.DataFrame) -> Any:
+    asset = _context().data_sources.add_pandas("frames").add_dataframe_asset(suite)
+    return asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": frame})
 
 
 def _context() -> Any:
@@ -142,7 +148,7 @@ def _figures(suite: str, result: Any) -> dict[str, Any]:
         "expectation": expectation,
         "success": bool(result.success),
         "evaluated": int(found.get("element_count") or found.get("observed_value") or 0),  # observed: a count of rows
-        "unexpected": int(found.get("unexpected_count", not result.success)),
+        "unexpected": int(found.get("unexpected_count") or not result.success),  # null of no row at all
         "examples": "" if result.success else "; ".join(str(example) for example in examples[:EXAMPLES]),
     }
 

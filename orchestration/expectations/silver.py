@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ingestion.acceptance import Sight, decide
 from orchestration.batches import parquet
 from orchestration.batches.register import Staged
 from orchestration.expectations.runner import Expected, Outcome, run
+from orchestration.silver import PLACE
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 _UUID = "^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
-_PLACE = ["topic_id", "partition", "offset"]
+_PLACE = [*PLACE]
 _THING = ["workspace_id", "entity", "entity_id"]
 _DECISIONS = ["accepted", "duplicate", "stale"]
 
@@ -26,8 +27,7 @@ def audit(lake: str, batch: Staged) -> list[Outcome]:
     Raises:
         ArrowInvalid, OSError: the Parquet cannot be read.
     """
-    events = event_frame(lake, batch)
-    outcomes = [run(f"{batch.topic}_events", events, events_suite(batch))]
+    outcomes = [run(f"{batch.topic}_events", event_frame(lake, batch), events_suite(batch))]
     if batch.topic == "transaction" and batch.events:
         outcomes.append(run("transaction_lines", line_frame(lake, batch), lines_suite()))
     return outcomes
@@ -68,18 +68,27 @@ def event_frame(lake: str, batch: Staged) -> pd.DataFrame:
     if events is None:
         money = ["lines_total"] if batch.topic == "transaction" else []
         return pd.DataFrame(columns=[*columns, "decision_by_the_rule", *money])
-    frame = events.to_table(columns=columns).to_pandas()
-    frame["decision_by_the_rule"] = _decisions(frame, _quarantined(lake, batch))
+    table = events.to_table(columns=columns)
     if batch.topic == "transaction":
-        totals = _line_totals(lake, batch)
-        frame["lines_total"] = [totals.get(place) for place in frame[_PLACE].itertuples(index=False, name=None)]
+        table = table.join(_line_totals(lake, batch), _PLACE)
+    frame = _pandas(table)
+    frame["decision_by_the_rule"] = _decisions(frame, _quarantined(lake, batch))
+    for compared in frame.columns.intersection(["decision", "amount", "lines_total"]):
+        frame[compared] = table[compared].to_pandas()  # plain objects: GX cannot compare Arrow's nulls
     return frame
 
 
 def line_frame(lake: str, batch: Staged) -> pd.DataFrame:
     """The columns that `lines_suite` looks at."""
     columns = [*_PLACE, "line_no", "line_id", "amount", "currency"]
-    return parquet.dataset(lake, f"{batch.path}/lines").to_table(columns=columns).to_pandas()
+    return _pandas(parquet.dataset(lake, f"{batch.path}/lines").to_table(columns=columns))
+
+
+def _pandas(table: pa.Table) -> pd.DataFrame:
+    """In Arrow's own memory, not as an object a value."""
+    import pandas as pd
+
+    return table.to_pandas(types_mapper=pd.ArrowDtype)
 
 
 def _money() -> list[Expected]:
@@ -102,7 +111,7 @@ def _quarantined(lake: str, batch: Staged) -> pd.DataFrame | None:
     if rows is None:
         return None
     wanted = [*_PLACE, "workspace_id", "entity_id", "event_id", "version"]
-    return rows.to_table(columns=wanted).to_pandas().drop_duplicates(_PLACE)
+    return _pandas(rows.to_table(columns=wanted)).drop_duplicates(_PLACE)
 
 
 def _decisions(frame: pd.DataFrame, others: pd.DataFrame | None) -> pd.Series:
@@ -122,11 +131,9 @@ def _decisions(frame: pd.DataFrame, others: pd.DataFrame | None) -> pd.Series:
     return decisions[: len(frame)]
 
 
-def _line_totals(lake: str, batch: Staged) -> dict[tuple, Decimal]:
+def _line_totals(lake: str, batch: Staged) -> pa.Table:
     lines = parquet.dataset(lake, f"{batch.path}/lines").to_table(columns=[*_PLACE, "amount"])
-    totals = lines.group_by(_PLACE).aggregate([("amount", "sum")])
-    places = zip(*(totals[name].to_pylist() for name in _PLACE), strict=True)
-    return dict(zip(places, totals["amount_sum"].to_pylist(), strict=True))
+    return lines.group_by(_PLACE).aggregate([("amount", "sum")]).rename_columns([*_PLACE, "lines_total"])
 
 
 def _not_null(column: str) -> Expected:
