@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import sys
 from contextlib import contextmanager
@@ -12,44 +11,21 @@ from uuid import UUID
 
 import click
 
-from ingestion.sources.delimited import FIELDS
 from outlay.cli import Failure
+from outlay.cli.delimited import file_options, opened
 
 if TYPE_CHECKING:
     from ingestion.sources.delimited import DelimitedFile
     from outlay.cli.import_report import Report
     from outlay.ledger.imports import Imported, Survey
 
-_BETWEEN = re.compile(rf",(?=(?:{'|'.join(FIELDS)})=)")
 _INTERRUPTED = 130  # what shells say of a program ended by Ctrl-C
 
 
-def _told(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    told: dict[str, str] = {}
-    for part in (part for value in values for part in _BETWEEN.split(value)):
-        field, equals, column = part.partition("=")
-        if not equals or field not in FIELDS or not column:
-            raise click.BadParameter(f"expected FIELD=COLUMN with a field of {', '.join(FIELDS)}; got {part!r}")
-        told[field] = column
-    return told
-
-
 @click.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--map", "told", multiple=True, callback=_told, metavar="FIELD=COLUMN,...", help="Which column means what."
-)
-@click.option("--currency", metavar="CODE", help="ISO 4217 currency of rows without one of their own.")
+@file_options
 @click.option("--workspace", default="Personal", show_default=True, help="Made if there is none of that name.")
 @click.option("--account", default="Imported", show_default=True, help="Made if there is none of that name.")
-@click.option(
-    "--sign",
-    type=click.Choice(["positive", "negative"]),
-    default="positive",
-    show_default=True,
-    help="How the file writes money that was spent.",
-)
-@click.option("--date-format", metavar="FORMAT", help="Such as %d/%m/%Y, where the file's dates can be read two ways.")
 @click.option("--dry-run", is_flag=True, help="Look at every row and store nothing.")
 @click.option("--skip-bad", is_flag=True, help="Store the good rows, and keep the others in a file beside.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result for programs.")
@@ -72,9 +48,8 @@ def import_(
         outlay import statement.csv --currency EUR
         outlay import cards.csv.gz --map date=Day,merchant=Shop,amount=Paid --currency CAD --dry-run
     """
-    from ingestion.sources.delimited import DelimitedFile, UnknownColumns, UnreadableFile
+    from ingestion.sources.delimited import UnknownColumns, UnreadableFile
     from ingestion.sources.delimited.values import AmbiguousDates
-    from outlay import money
     from outlay.cli.import_report import Report
     from outlay.ledger import imports
     from outlay.ledger.commands import KafkaUnavailable, LiveStalled, Refused
@@ -82,14 +57,7 @@ def import_(
 
     report = Report(file, as_json=as_json)
     try:
-        source = DelimitedFile(
-            file,
-            told=told,
-            currency=currency and currency.upper(),
-            currencies=money.currencies(),
-            spending_negative=sign == "negative",
-            date_form=date_format,
-        )
+        source = opened(file, told=told, currency=currency, sign=sign, date_format=date_format)
         report.mapping(source)
         batch = imports.import_id(file, workspace, account)
         refused_to = settings().home / "imports" / f"{batch}.refused.csv" if skip_bad and not dry_run else None
