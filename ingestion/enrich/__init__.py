@@ -29,6 +29,8 @@ class Enrichment:
     """From 0 to 1."""
     decided_by: str | None
     """Version of the seeds that chose the category."""
+    known: bool = False
+    """Whether the brand table has the merchant; else its name is the text without its noise."""
 
 
 class Enricher:
@@ -56,10 +58,11 @@ class Enricher:
             match = None
         merchant = match.brand.merchant if match else display_name(name) if name else None
         if match and match.brand.category_id:
-            return Enrichment(merchant, match.brand.category_id, "rule", match.confidence, self.version)
+            return Enrichment(merchant, match.brand.category_id, "rule", match.confidence, self.version, known=True)
+        known = match is not None
         if by_mcc:
-            return Enrichment(merchant, by_mcc, "mcc", 0.6 if "." in by_mcc else 0.5, self.version)
-        return Enrichment(merchant, None, "unknown", None, None)
+            return Enrichment(merchant, by_mcc, "mcc", 0.6 if "." in by_mcc else 0.5, self.version, known=known)
+        return Enrichment(merchant, None, "unknown", None, None, known=known)
 
     def category_named(self, name: str) -> str | None:
         """Our category for a source's name of it, or an id of ours; None where nothing of ours is meant."""

@@ -18,6 +18,7 @@ VERBS = {
     "live": "outlay.cli.live:live",
     "simulate": "outlay.cli.simulate:simulate",
     "import": "outlay.cli.importing:import_",
+    "merchants": "outlay.cli.merchants:merchants",
     "build": "outlay.cli.build:build",
     "dead-letters": "outlay.cli.dead_letters:dead_letters",
     "quarantine": "outlay.cli.quarantine:quarantine",
