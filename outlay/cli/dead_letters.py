@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import click
 
 from ingestion.place import Place
 from outlay.cli import Failure
+from outlay.cli.decided import each
 from outlay.cli.decided import report as report_outcomes
 from outlay.cli.options import PLACE, by_option, json_option, topic_option
 
@@ -121,13 +123,9 @@ def discard(ctx: click.Context, places: tuple[Place, ...], reason: str, by: str,
 
     if not reason.strip():
         raise click.UsageError("--reason: expected why nobody needs them, got nothing")
-    outcomes: dict[Place, str | bool] = {}
     with _failures(), session("projector", autocommit=True) as connection:
-        for place in places:
-            try:
-                outcomes[place] = retry.discard(connection, place, by=by, reason=reason.strip())
-            except (retry.Refused, Busy, NoSuchLetter) as error:
-                outcomes[place] = str(error)
+        discard_one = partial(retry.discard, connection, by=by, reason=reason.strip())
+        outcomes = each(places, discard_one, refusing=(retry.Refused, Busy, NoSuchLetter))
     ctx.exit(report_outcomes(outcomes, "discarded", as_json=as_json))
 
 

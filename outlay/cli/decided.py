@@ -3,19 +3,40 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import click
 
 from ingestion.dead_letters.dump import printable
 from ingestion.place import Place
 
+Outcome = str | bool
+"""Whether a place was marked just now, or why it was not."""
 
-def report(outcomes: Mapping[Place, str | bool], done: str, *, as_json: bool) -> int:
+
+def each(
+    places: Iterable[Place], decide: Callable[[Place], bool], *, refusing: tuple[type[Exception], ...]
+) -> dict[Place, Outcome]:
+    """Decide on every place, whatever becomes of the others.
+
+    Args:
+        decide: marks a place; False where it was marked before.
+        refusing: what it raises where it cannot be.
+    """
+    outcomes: dict[Place, Outcome] = {}
+    for place in places:
+        try:
+            outcomes[place] = decide(place)
+        except refusing as error:
+            outcomes[place] = str(error)
+    return outcomes
+
+
+def report(outcomes: Mapping[Place, Outcome], done: str, *, as_json: bool) -> int:
     """Say it, and return the exit code: 1 if any was refused.
 
     Args:
-        outcomes: place -> whether it was marked just now, or why it was not.
+        outcomes: of `each`.
         done: what was done, such as ``discarded``.
     """
     refused = {str(place): why for place, why in outcomes.items() if isinstance(why, str)}

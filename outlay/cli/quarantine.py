@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from ingestion.place import Place
 from ingestion.rules import NAMES
-from outlay.cli.decided import report
+from outlay.cli.decided import each, report
 from outlay.cli.options import PLACE, by_option, json_option, topic_option
 
 if TYPE_CHECKING:
@@ -114,13 +115,9 @@ def release(ctx: click.Context, places: tuple[Place, ...], reason: str, by: str,
 
     if not reason.strip():
         raise click.UsageError("--reason: expected why they are right as they are, got nothing")
-    outcomes: dict[Place, str | bool] = {}
     with _failing(), session("pipeline", autocommit=True) as connection:
-        for place in places:
-            try:
-                outcomes[place] = held.release(connection, place, by=by, reason=reason)
-            except (held.NotQuarantined, held.NotReleasable) as error:
-                outcomes[place] = str(error)
+        release_one = partial(held.release, connection, by=by, reason=reason)
+        outcomes = each(places, release_one, refusing=(held.NotQuarantined, held.NotReleasable))
     ctx.exit(report(outcomes, "released", as_json=as_json))
 
 
