@@ -64,6 +64,10 @@ class Enricher:
             return Enrichment(merchant, by_mcc, "mcc", 0.6 if "." in by_mcc else 0.5, self.version, known=known)
         return Enrichment(merchant, None, "unknown", None, None, known=known)
 
+    def plain_name(self, description: str | None) -> str | None:
+        """The merchant's name without the brand table: the text without its noise. None where there is no text."""
+        return display_name(without_noise(description)) if description and not description.isspace() else None
+
     def category_named(self, name: str) -> str | None:
         """Our category for a source's name of it, or an id of ours; None where nothing of ours is meant."""
         return self._names.get(fold(name)) or self._names.get(name.strip())

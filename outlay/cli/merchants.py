@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,9 +13,7 @@ from outlay.cli.delimited import file_options, opened
 from outlay.cli.options import json_option
 
 if TYPE_CHECKING:
-    from collections import Counter
-
-    from ingestion.enrich.coverage import Coverage, Purchase
+    from ingestion.enrich.coverage import Purchase
     from ingestion.sources.delimited import DelimitedFile
 
 
@@ -49,6 +46,7 @@ def report(
     from ingestion.enrich.coverage import coverage
     from ingestion.sources.delimited import UnknownColumns, UnreadableFile
     from ingestion.sources.delimited.values import AmbiguousDates
+    from outlay.cli import merchants_report
     from outlay.cli.import_report import Report
     from outlay.ledger.imports import broken_rules
     from outlay.settings import settings
@@ -63,10 +61,40 @@ def report(
         broken = broken_rules(source, enricher)
     except (UnreadableFile, UnknownColumns, AmbiguousDates) as error:
         raise Failure(str(error)) from error
-    if as_json:
-        click.echo(json.dumps(_as_json(found, broken, top)))
-    else:
-        _print(found, broken, top)
+    merchants_report.covered(found, broken, top, as_json=as_json)
+
+
+@merchants.command(epilog="Example: outlay merchants redecide; outlay merchants redecide --apply")
+@click.option("--workspace", metavar="NAME", help="Only this one.  [default: every workspace]")
+@click.option("--apply", "applied", is_flag=True, help="Append the changes. Without it, nothing is changed.")
+@click.option("--top", type=click.IntRange(0, 1_000), default=20, show_default=True, help="How many changes to list.")
+@json_option
+def redecide(workspace: str | None, applied: bool, top: int, as_json: bool) -> None:
+    """Say what today's tables in seeds/ would decide another way of what is recorded; with --apply, change it.
+
+    What a person or a file chose stays. Each change is an amendment: the history shows it, and gold takes it with the
+    next build.
+    """
+    from ingestion.enrich import Enricher
+    from outlay.cli import merchants_report
+    from outlay.cli.failing import failing
+    from outlay.ledger import redecide as tables
+    from outlay.ledger.commands import KafkaUnavailable, Ledger, LiveStalled
+    from outlay.ledger.workspaces import all_workspaces
+    from outlay.settings import settings
+
+    enricher = Enricher(settings().seeds)
+    done = None
+    with failing(KafkaUnavailable, LiveStalled):
+        chosen = [each for each in all_workspaces() if workspace in (None, each.name)]
+        if workspace and not chosen:
+            raise Failure(f"no workspace is named {workspace!r}: `outlay status` and the pages show which there are")
+        if applied:
+            with Ledger() as ledger, merchants_report.progress() as on_progress:
+                found, done = tables.apply(ledger, chosen, enricher, on_progress=on_progress)
+        else:
+            found = tables.preview(chosen, enricher)
+    merchants_report.redecided(found, done, top, as_json=as_json)
 
 
 def _purchases(source: DelimitedFile, on_row: Callable[[int], None], *, ignore_categories: bool) -> Iterator[Purchase]:
@@ -78,43 +106,3 @@ def _purchases(source: DelimitedFile, on_row: Callable[[int], None], *, ignore_c
             yield Purchase(row.merchant, row.mcc, row.category is not None and not ignore_categories)
         if number % 2_000 == 0:
             on_row(number)
-
-
-def _as_json(found: Coverage, broken: Counter[str], top: int) -> dict[str, Any]:
-    return {
-        "rows": found.rows,
-        "texts": found.texts,
-        "merchants": found.merchants,
-        "rows_of_known_merchants": found.rows_of_known_merchants,
-        "categories": dict(found.categories.most_common()),
-        "broken_rules": dict(broken),
-        "unmatched": [
-            {"merchant": name, "rows": rows, "example": found.examples[name]}
-            for name, rows in found.unmatched.most_common(top)
-        ],
-    }
-
-
-def _print(found: Coverage, broken: Counter[str], top: int) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from ingestion.dead_letters.dump import printable
-
-    if not found.rows:
-        click.echo("no row can be read: `outlay import --dry-run` says why")
-        return
-    unknown = 1 - found.rows_of_known_merchants / found.rows
-    click.echo(f"{found.rows:,} rows, {found.texts:,} descriptors, {found.merchants:,} merchants")
-    click.echo(f"{unknown:.1%} of the rows are of a merchant that seeds/merchants.csv does not have")
-    shares = (f"{source} {rows / found.rows:.1%}" for source, rows in found.categories.most_common())
-    click.echo(f"categories by {', '.join(shares)}")
-    rules = ", ".join(f"{count:,} by {rule}" for rule, count in broken.items()) or "none"
-    click.echo(f"rows that quarantine would hold: {rules}")
-    if top and found.unmatched:
-        table = Table("unmatched merchant", "such as")
-        table.add_column("rows", justify="right")
-        for name, rows in found.unmatched.most_common(top):
-            table.add_row(Text(printable(name)), Text(printable(found.examples[name])), f"{rows:,}")
-        Console().print(table)

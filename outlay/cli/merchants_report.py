@@ -1,0 +1,113 @@
+"""What `outlay merchants` says: tables for people, one JSON document for programs."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import Progress as Bar
+from rich.progress import SpinnerColumn, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from ingestion.dead_letters.dump import printable
+from ingestion.enrich.coverage import Coverage
+from outlay.ledger.commands import Appended, Progress
+from outlay.ledger.redecide import Preview
+
+
+def covered(found: Coverage, broken: Counter[str], top: int, *, as_json: bool) -> None:
+    """`broken`: rule of quarantine -> rows that would break it."""
+    if as_json:
+        click.echo(json.dumps(_coverage_as_json(found, broken, top)))
+        return
+    if not found.rows:
+        click.echo("no row can be read: `outlay import --dry-run` says why")
+        return
+    unknown = 1 - found.rows_of_known_merchants / found.rows
+    click.echo(f"{found.rows:,} rows, {found.texts:,} descriptors, {found.merchants:,} merchants")
+    click.echo(f"{unknown:.1%} of the rows are of a merchant that seeds/merchants.csv does not have")
+    shares = (f"{source} {rows / found.rows:.1%}" for source, rows in found.categories.most_common())
+    click.echo(f"categories by {', '.join(shares)}")
+    rules = ", ".join(f"{count:,} by {rule}" for rule, count in broken.items()) or "none"
+    click.echo(f"rows that quarantine would hold: {rules}")
+    if top and found.unmatched:
+        table = Table("unmatched merchant", "such as")
+        table.add_column("rows", justify="right")
+        for name, rows in found.unmatched.most_common(top):
+            table.add_row(Text(printable(name)), Text(printable(found.examples[name])), f"{rows:,}")
+        Console().print(table)
+
+
+def _coverage_as_json(found: Coverage, broken: Counter[str], top: int) -> dict[str, Any]:
+    return {
+        "rows": found.rows,
+        "texts": found.texts,
+        "merchants": found.merchants,
+        "rows_of_known_merchants": found.rows_of_known_merchants,
+        "categories": dict(found.categories.most_common()),
+        "broken_rules": dict(broken),
+        "unmatched": [
+            {"merchant": name, "rows": rows, "example": found.examples[name]}
+            for name, rows in found.unmatched.most_common(top)
+        ],
+    }
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[Progress], None]]:
+    """How many changes live has decided on; on a terminal only."""
+    console = Console(stderr=True)
+    columns = [SpinnerColumn(), TextColumn("{task.completed:,.0f} changed")]
+    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda moved: bar.update(task, completed=moved.decided + moved.already_there)
+
+
+def redecided(found: Preview, done: Appended | None, top: int, *, as_json: bool) -> None:
+    """`done`: what was appended; None of a preview."""
+    if as_json:
+        click.echo(json.dumps(_as_json(found, done, top)))
+        return
+    for title, changes in (("category", found.categories), ("merchant", found.merchants)):
+        if changes and top:
+            Console().print(_table(title, changes, top))
+    if found.set_aside:
+        click.echo(f"{found.set_aside:,} would change and break a rule: see `outlay quarantine list`")
+    if done is None:
+        then = "; --apply changes them" if found.changed else ""
+        click.echo(f"{found.changed:,} of {found.looked_at:,} transactions would change{then}")
+    else:
+        lost = f", {done.stale:,} were changed by somebody else meanwhile" if done.stale else ""
+        click.echo(
+            f"{done.inserted:,} of {found.looked_at:,} transactions changed{lost}; `outlay build` takes it to gold"
+        )
+
+
+def _as_json(found: Preview, done: Appended | None, top: int) -> dict[str, Any]:
+    return {
+        "looked_at": found.looked_at,
+        "would_change": found.changed,
+        "set_aside": found.set_aside,
+        "categories": _pairs(found.categories, top),
+        "merchants": _pairs(found.merchants, top),
+        "changed": done and done.inserted,
+        "stale": done and done.stale,
+    }
+
+
+def _pairs(changes: Counter[tuple[str | None, str | None]], top: int) -> list[dict[str, Any]]:
+    return [{"from": before, "to": after, "transactions": n} for (before, after), n in changes.most_common(top)]
+
+
+def _table(title: str, changes: Counter[tuple[str | None, str | None]], top: int) -> Table:
+    table = Table(f"{title} now", "by the tables")
+    table.add_column("transactions", justify="right")
+    for (before, after), count in changes.most_common(top):
+        table.add_row(Text(printable(before or "none")), Text(printable(after or "none")), f"{count:,}")
+    return table

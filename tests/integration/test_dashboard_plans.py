@@ -1,0 +1,103 @@
+"""The dashboard's figures of a month cost what the workspace's month holds, however much others have in the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from outlay.db import session
+from outlay.ledger import queries
+from tests.integration.warehouse import WORKSPACE, Warehouse, build, opened, purchase
+
+pytestmark = pytest.mark.integration
+
+WORKSPACES, EACH = 300, 200  # purchases of a year
+VALUES = {
+    "month_before": date(2026, 2, 1),
+    "month": date(2026, 3, 1),
+    "month_after": date(2026, 4, 1),
+    "size": 10,
+    "at_most": 10_000,
+}
+DASHBOARD = [query.name for query in queries.every() if query.page == "dashboard"]
+
+# The one purchase that was published, as often as it takes to be a year of many workspaces; WORKSPACE is the first.
+MANY = """
+    CREATE TEMPORARY TABLE purchases AS
+    SELECT n AS "offset", ('00000000-0000-0000-0000-' || lpad(to_hex(1 + n / {each}), 12, '0'))::uuid AS workspace_id,
+           gen_random_uuid() AS transaction_id, gen_random_uuid() AS event_id, 'Shop ' || n % 40 AS merchant,
+           date '2025-07-01' + (n % {each}) * 365 / {each} AS occurred_on
+    FROM generate_series(1, {workspaces} * {each} - 1) AS n;
+
+    INSERT INTO silver.transaction_events
+    SELECT (jsonb_populate_record(e, to_jsonb(p))).* FROM silver.transaction_events AS e CROSS JOIN purchases AS p;
+
+    INSERT INTO silver.transaction_lines
+    SELECT (jsonb_populate_record(l, to_jsonb(p) || jsonb_build_object('line_id', p.transaction_id))).*
+    FROM silver.transaction_lines AS l CROSS JOIN purchases AS p;
+
+    ANALYZE silver.transaction_events, silver.transaction_lines;
+"""
+
+
+@pytest.fixture(scope="module")
+def warehouse(stack, tmp_path_factory) -> Iterator[Warehouse]:
+    with opened(stack, tmp_path_factory.mktemp("lake")) as warehouse:
+        warehouse.publish(purchase(occurred_on=date(2025, 7, 1)))
+        warehouse.connection.execute(MANY.format(workspaces=WORKSPACES, each=EACH))
+        build()
+        yield warehouse
+
+
+def test_there_is_much_to_read_past(warehouse):
+    ((facts, months),) = warehouse.rows(
+        "SELECT count(*), count(DISTINCT tableoid) FROM gold.fct_transactions"  # a partition a month
+    )
+    assert (facts, months) == (WORKSPACES * EACH, 12)
+
+
+@pytest.mark.parametrize("name", DASHBOARD)
+def test_a_query_of_the_dashboard_reads_its_workspace_s_rows_of_the_months_asked_for_and_no_other(warehouse, name):
+    query = queries.named(name)
+    with session("app", workspace_id=WORKSPACE) as connection:
+        given = {parameter: VALUES[parameter] for parameter in query.parameters}
+        explained = "EXPLAIN (ANALYZE, FORMAT JSON) " + query.sql
+        [[plan]] = connection.execute(explained, given, prepare=False).fetchone()
+    read = sum(_fact_rows(plan["Plan"]))
+    assert read <= _held(warehouse, query), plan
+
+
+def _held(warehouse: Warehouse, query: queries.Query) -> int:
+    """Rows of the largest fact that the workspace has in the query's months; of all months where it asks for none."""
+    first = VALUES["month_before" if "month_before" in query.parameters else "month"]
+    last = VALUES["month_after"]
+    if "month" not in query.parameters:
+        first, last = date.min, date.max
+    ((count,),) = warehouse.rows(
+        "SELECT count(*) FROM gold.fct_transactions WHERE workspace_id = %s AND occurred_on >= %s AND occurred_on < %s",
+        *(WORKSPACE, first, last),
+    )
+    assert 0 < count <= EACH
+    return count
+
+
+def _fact_rows(node: dict[str, Any]) -> Iterator[int]:
+    """Rows that each scan of a fact fetched, also those that a filter then threw away."""
+    if node.get("Relation Name", "").startswith("fct_"):
+        thrown = sum(node.get(name, 0) for name in ("Rows Removed by Filter", "Rows Removed by Index Recheck"))
+        yield round((node["Actual Rows"] + thrown) * node["Actual Loops"])
+    for below in node.get("Plans", ()):
+        yield from _fact_rows(below)
+
+
+def test_a_scan_of_everything_would_be_seen(warehouse):
+    with session("app", workspace_id=UUID(int=2)) as connection:
+        connection.execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off")
+        connection.execute("SET LOCAL enable_indexonlyscan = off")
+        query = queries.named("dashboard_months")
+        [[plan]] = connection.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + query.sql, prepare=False).fetchone()
+    assert sum(_fact_rows(plan["Plan"])) > 100 * EACH
