@@ -51,9 +51,11 @@ _LOOKED_AT = """
 """
 _TOUCHED = """
     JOIN (
-        SELECT DISTINCT workspace_id, transaction_id, occurred_on
-        FROM intermediate.int_transaction_dates
-        WHERE batch_id > {since} AND batch_id <= {upto}
+        SELECT workspace_id, transaction_id, occurred_on FROM intermediate.int_transactions_current AS t
+        WHERE (workspace_id, transaction_id) IN (
+            SELECT workspace_id, transaction_id FROM intermediate.int_transactions_touched
+            WHERE batch_id > {since} AND batch_id <= {upto}
+        )
     ) AS touched USING (workspace_id, transaction_id, occurred_on)
 """
 _WEEKS, _ENOUGH, _FAR = 26, 13, 6

@@ -31,7 +31,9 @@ def letters(found: Sequence[Summary], waiting: Mapping[str, int], *, as_json: bo
         click.echo(json.dumps({"letters": [_as_json(letter) for letter in found], "open": waiting}))
         return
     if found:
-        table = Table("place", "state", "since")
+        table = Table()
+        for column in ("place", "state", "since"):
+            table.add_column(column, no_wrap=True)
         table.add_column("bytes", justify="right")
         table.add_column("reason", overflow="fold", ratio=1)
         for letter in found:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -13,13 +11,12 @@ import click
 
 from outlay.cli import Failure
 from outlay.cli.delimited import file_options, opened
+from outlay.cli.interrupted import interruptible
 
 if TYPE_CHECKING:
     from ingestion.sources.delimited import DelimitedFile
     from outlay.cli.import_report import Report
     from outlay.ledger.imports import Imported, Survey
-
-_INTERRUPTED = 130  # what shells say of a program ended by Ctrl-C
 
 
 @click.command("import")
@@ -57,25 +54,22 @@ def import_(
 
     report = Report(file, as_json=as_json)
     try:
-        source = opened(file, told=told, currency=currency, sign=sign, date_format=date_format)
-        report.mapping(source)
-        batch = imports.import_id(file, workspace, account)
-        refused_to = settings().home / "imports" / f"{batch}.refused.csv" if skip_bad and not dry_run else None
-        with _terminable(), report.progress("checking") as on_row:
-            seen = imports.survey(source, refused_to=refused_to, on_row=on_row)
-        if dry_run or (seen.bad and not skip_bad) or not seen.rows:
-            report.nothing_stored(seen, dry_run=dry_run)
-            sys.exit(1 if seen.bad or not seen.rows else 0)
-        with _terminable():
+        with interruptible("what was stored stays"):
+            source = opened(file, told=told, currency=currency, sign=sign, date_format=date_format)
+            report.mapping(source)
+            batch = imports.import_id(file, workspace, account)
+            refused_to = settings().home / "imports" / f"{batch}.refused.csv" if skip_bad and not dry_run else None
+            with report.progress("checking") as on_row:
+                seen = imports.survey(source, refused_to=refused_to, on_row=on_row)
+            if dry_run or (seen.bad and not skip_bad) or not seen.rows:
+                report.nothing_stored(seen, dry_run=dry_run)
+                sys.exit(1 if seen.bad or not seen.rows else 0)
             done = _store(report, source, seen, workspace, account, currency, batch)
-        report.stored(seen, done, batch, refused_to if seen.bad else None)
+            report.stored(seen, done, batch, refused_to if seen.bad else None)
     except (UnreadableFile, UnknownColumns, AmbiguousDates) as error:
         raise Failure(str(error)) from error
     except (KafkaUnavailable, LiveStalled, Refused) as error:
         raise Failure(f"{error}; what was stored stays: run the same command again to continue") from error
-    except KeyboardInterrupt:
-        click.echo("outlay: interrupted; what was stored stays: run the same command again to continue", err=True)
-        sys.exit(_INTERRUPTED)
 
 
 def _store(
@@ -101,17 +95,3 @@ def _store(
         to = imports.destination(ledger, enricher, household, into, seen.categories)
         with report.progress("importing", total=seen.rows) as on_row:
             return imports.store(ledger, source, to, enricher, batch=batch, rows=seen.rows, on_row=on_row)
-
-
-@contextmanager
-def _terminable():
-    """SIGTERM ends the import the way Ctrl-C does: with the queue flushed and a word on how to go on."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

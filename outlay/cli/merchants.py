@@ -40,7 +40,7 @@ def report(
     """Read a file as `outlay import` does, store nothing, and say what the tables in seeds/ make of it.
 
     Merchants after normalisation, how many rows are of one that seeds/merchants.csv has, where categories come from,
-    which merchants it lacks most, and which rules of quarantine the rows would break. Needs no server.
+    and which merchants it lacks most. Needs no server.
     """
     from ingestion.enrich import Enricher
     from ingestion.enrich.coverage import coverage
@@ -48,7 +48,6 @@ def report(
     from ingestion.sources.delimited.values import AmbiguousDates
     from outlay.cli import merchants_report
     from outlay.cli.import_report import Report
-    from outlay.ledger.imports import broken_rules
     from outlay.settings import settings
 
     enricher = Enricher(settings().seeds)
@@ -58,10 +57,9 @@ def report(
         said.mapping(source)
         with said.progress("reading") as on_row:
             found = coverage(_purchases(source, on_row, ignore_categories=ignore_categories), enricher)
-        broken = broken_rules(source, enricher)
     except (UnreadableFile, UnknownColumns, AmbiguousDates) as error:
         raise Failure(str(error)) from error
-    merchants_report.covered(found, broken, top, as_json=as_json)
+    merchants_report.covered(found, top, as_json=as_json)
 
 
 @merchants.command(epilog="Example: outlay merchants redecide; outlay merchants redecide --apply")
@@ -78,16 +76,17 @@ def redecide(workspace: str | None, applied: bool, top: int, as_json: bool) -> N
     from ingestion.enrich import Enricher
     from outlay.cli import merchants_report
     from outlay.cli.failing import failing
+    from outlay.cli.interrupted import interruptible
     from outlay.ledger import redecide as tables
-    from outlay.ledger.commands import KafkaUnavailable, Ledger, LiveStalled
+    from outlay.ledger.commands import KafkaUnavailable, Ledger, LiveStalled, Refused
     from outlay.ledger.workspaces import all_workspaces
     from outlay.settings import settings
 
     enricher = Enricher(settings().seeds)
     done = None
-    with failing(KafkaUnavailable, LiveStalled):
+    with interruptible("what was changed stays"), failing(KafkaUnavailable, LiveStalled, Refused):
         chosen = [each for each in all_workspaces() if workspace in (None, each.name)]
-        if workspace and not chosen:
+        if workspace is not None and not chosen:
             raise Failure(f"no workspace is named {workspace!r}: `outlay status` and the pages show which there are")
         if applied:
             with Ledger() as ledger, merchants_report.progress() as on_progress:
@@ -97,12 +96,16 @@ def redecide(workspace: str | None, applied: bool, top: int, as_json: bool) -> N
     merchants_report.redecided(found, done, top, as_json=as_json)
 
 
-def _purchases(source: DelimitedFile, on_row: Callable[[int], None], *, ignore_categories: bool) -> Iterator[Purchase]:
+def _purchases(
+    source: DelimitedFile, on_row: Callable[[int], None], *, ignore_categories: bool
+) -> Iterator[Purchase | None]:
     from ingestion.enrich.coverage import Purchase
     from ingestion.sources.delimited import Refused
 
     for number, row in enumerate(source.rows(), start=1):
-        if not isinstance(row, Refused):
+        if isinstance(row, Refused):
+            yield None
+        else:
             yield Purchase(row.merchant, row.mcc, row.category is not None and not ignore_categories)
         if number % 2_000 == 0:
             on_row(number)

@@ -21,21 +21,21 @@ from outlay.ledger.commands import Appended, Progress
 from outlay.ledger.redecide import Preview
 
 
-def covered(found: Coverage, broken: Counter[str], top: int, *, as_json: bool) -> None:
-    """`broken`: rule of quarantine -> rows that would break it."""
+def covered(found: Coverage, top: int, *, as_json: bool) -> None:
+    """What the tables know of a file's purchases."""
     if as_json:
-        click.echo(json.dumps(_coverage_as_json(found, broken, top)))
+        click.echo(json.dumps(_coverage_as_json(found, top)))
         return
+    if found.refused:
+        click.echo(f"{found.refused:,} rows cannot be used and are left out: `outlay import --dry-run` says why")
     if not found.rows:
-        click.echo("no row can be read: `outlay import --dry-run` says why")
+        click.echo("no row is left")
         return
-    unknown = 1 - found.rows_of_known_merchants / found.rows
+    unknown = found.unmatched.total() / found.rows
     click.echo(f"{found.rows:,} rows, {found.texts:,} descriptors, {found.merchants:,} merchants")
     click.echo(f"{unknown:.1%} of the rows are of a merchant that seeds/merchants.csv does not have")
     shares = (f"{source} {rows / found.rows:.1%}" for source, rows in found.categories.most_common())
     click.echo(f"categories by {', '.join(shares)}")
-    rules = ", ".join(f"{count:,} by {rule}" for rule, count in broken.items()) or "none"
-    click.echo(f"rows that quarantine would hold: {rules}")
     if top and found.unmatched:
         table = Table("unmatched merchant", "such as")
         table.add_column("rows", justify="right")
@@ -44,14 +44,14 @@ def covered(found: Coverage, broken: Counter[str], top: int, *, as_json: bool) -
         Console().print(table)
 
 
-def _coverage_as_json(found: Coverage, broken: Counter[str], top: int) -> dict[str, Any]:
+def _coverage_as_json(found: Coverage, top: int) -> dict[str, Any]:
     return {
         "rows": found.rows,
+        "refused": found.refused,
         "texts": found.texts,
         "merchants": found.merchants,
-        "rows_of_known_merchants": found.rows_of_known_merchants,
+        "rows_of_unmatched_merchants": found.unmatched.total(),
         "categories": dict(found.categories.most_common()),
-        "broken_rules": dict(broken),
         "unmatched": [
             {"merchant": name, "rows": rows, "example": found.examples[name]}
             for name, rows in found.unmatched.most_common(top)
@@ -80,8 +80,8 @@ def redecided(found: Preview, done: Appended | None, top: int, *, as_json: bool)
     if found.set_aside:
         click.echo(f"{found.set_aside:,} would change and break a rule: see `outlay quarantine list`")
     if done is None:
-        then = "; --apply changes them" if found.changed else ""
-        click.echo(f"{found.changed:,} of {found.looked_at:,} transactions would change{then}")
+        then = "; --apply changes them" if found.would_change else ""
+        click.echo(f"{found.would_change:,} of {found.looked_at:,} transactions would change{then}")
     else:
         lost = f", {done.stale:,} were changed by somebody else meanwhile" if done.stale else ""
         click.echo(
@@ -92,7 +92,7 @@ def redecided(found: Preview, done: Appended | None, top: int, *, as_json: bool)
 def _as_json(found: Preview, done: Appended | None, top: int) -> dict[str, Any]:
     return {
         "looked_at": found.looked_at,
-        "would_change": found.changed,
+        "would_change": found.would_change,
         "set_aside": found.set_aside,
         "categories": _pairs(found.categories, top),
         "merchants": _pairs(found.merchants, top),

@@ -21,7 +21,9 @@ def listed(found: Sequence[Quarantined], waiting: Mapping[str, int], *, as_json:
         click.echo(json.dumps({"events": [_as_json(held) for held in found], "open": waiting}))
         return
     if found:
-        table = Table("place", "state", "since", "rule")
+        table = Table()
+        for column in ("place", "state", "since", "rule"):
+            table.add_column(column, no_wrap=True)
         table.add_column("what is wrong", overflow="fold", ratio=1)
         for held in found:
             rules, details = zip(*held.broken, strict=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, LiteralString
 from uuid import UUID
 
 import psycopg
@@ -77,24 +77,42 @@ def await_decision(connection: psycopg.Connection, topic: str, partition: int, o
     return True
 
 
+STATE = (
+    "workspace_id, transaction_id, version, operation, kind, status, account_id, occurred_on, occurred_at_local, "
+    "posted_on, amount, currency, merchant, description, counterparty, category_id, category_source, "
+    "category_confidence, decided_by, mcc, note, tags, refund_of, transfer_pair, attachments, import_id, external_id"
+)
+"""Columns of `live.transactions` that a transaction's next version goes on from; its lines have their own table."""
+
+
 def current_transaction(connection: psycopg.Connection, transaction_id: UUID) -> dict[str, Any] | None:
     """The whole current state as the arguments of `events.transaction`, without the envelope but external_id."""
+    found = current_transactions(connection, "transaction_id = %(transaction_id)s", transaction_id=transaction_id)
+    return found[0] if found else None
+
+
+def current_transactions(
+    connection: psycopg.Connection, where: LiteralString, *, also: LiteralString = "", **parameters: Any
+) -> list[dict[str, Any]]:
+    """The whole current states of the session's workspace that a condition holds for.
+
+    Args:
+        where: SQL, with what may follow a condition.
+        also: further columns of `live.transactions`, each after a comma.
+    """
+    query = f"SELECT {STATE}{also} FROM live.transactions WHERE workspace_id = live.current_workspace() AND {where}"  # noqa: S608
     with connection.cursor(row_factory=dict_row) as cursor:
-        state = cursor.execute(
-            "SELECT workspace_id, transaction_id, version, operation, kind, status, account_id, occurred_on, "
-            "occurred_at_local, posted_on, amount, currency, merchant, description, counterparty, category_id, "
-            "category_source, category_confidence, decided_by, mcc, note, tags, refund_of, transfer_pair, attachments, "
-            "import_id, external_id FROM live.transactions WHERE transaction_id = %s "
-            "AND workspace_id = live.current_workspace()",
-            (transaction_id,),
-        ).fetchone()
-        if state is None:
-            return None
-        state["lines"] = cursor.execute(
-            "SELECT line_id, category_id, amount, note FROM live.transaction_lines WHERE transaction_id = %s "
-            "AND workspace_id = live.current_workspace() ORDER BY line_no",
-            (transaction_id,),
+        states = cursor.execute(query, parameters).fetchall()
+        lines = cursor.execute(
+            "SELECT transaction_id, line_id, category_id, amount, note FROM live.transaction_lines "
+            "WHERE workspace_id = live.current_workspace() AND transaction_id = ANY(%s) ORDER BY line_no",
+            ([state["transaction_id"] for state in states],),
         ).fetchall()
-    for attachment in state["attachments"]:
-        attachment["attachment_id"] = UUID(attachment["attachment_id"])
-    return state
+    by_transaction: dict[UUID, list[dict[str, Any]]] = {state["transaction_id"]: [] for state in states}
+    for line in lines:
+        by_transaction[line.pop("transaction_id")].append(line)
+    for state in states:
+        state["lines"] = by_transaction[state["transaction_id"]]
+        for attachment in state["attachments"]:
+            attachment["attachment_id"] = UUID(attachment["attachment_id"])
+    return states

@@ -133,6 +133,11 @@ def _changed(
     return _following(given, operation, **by)
 
 
+def redecided(current: Mapping[str, Any], decided: Mapping[str, Any], **by: Any) -> dict[str, Any]:
+    """The event after the tables of enrichment have `decided` some fields of `current` another way."""
+    return _following({**current, **decided}, "amended", **by)
+
+
 def voided(current: Mapping[str, Any], **by: Any) -> dict[str, Any]:
     """The event that takes `current` back.
 

@@ -22,10 +22,8 @@ from typing import Any
 from uuid import UUID
 
 from ingestion.enrich import Enricher
-from ingestion.events import NIL, derived_id, owner_of, transaction
-from ingestion.rules import problems
+from ingestion.events import derived_id, owner_of, transaction
 from ingestion.sources.delimited import Bad, DelimitedFile, Record, Refused
-from outlay import money
 from outlay.ledger.commands import Ledger, Progress
 from outlay.ledger.workspaces import Account, Workspace, ensure_category
 
@@ -180,29 +178,6 @@ def events(file: DelimitedFile, to: Destination, enricher: Enricher, batch: UUID
             note=row.note,
             import_id=batch,
         )
-
-
-def broken_rules(file: DelimitedFile, enricher: Enricher) -> Counter[str]:
-    """Rule -> how many of the usable rows silver would set aside for it; nothing is stored."""
-    nobody = Destination(Workspace(NIL, None, "EUR", None), Account(NIL, None, "EUR", "card"), _AnyCategory(enricher))
-    known = frozenset(money.currencies())
-    broken: Counter[str] = Counter()
-    for event in events(file, nobody, enricher, NIL):
-        broken.update(problem.rule for problem in problems(event, known))
-    return broken
-
-
-class _AnyCategory(dict[str, tuple[str, str]]):
-    """A file's categories as an import finds them: one that is not ours stands for one of the workspace's own."""
-
-    def __init__(self, enricher: Enricher):
-        super().__init__()
-        self._enricher = enricher
-
-    def __missing__(self, name: str) -> tuple[str, str]:
-        ours = self._enricher.category_named(name)
-        self[name] = (ours, self._enricher.categories[ours].kind) if ours else (str(NIL), "spending")
-        return self[name]
 
 
 def _transaction_id(owner: str, row: Record, occurrences: Counter[int]) -> UUID:

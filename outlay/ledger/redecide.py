@@ -10,26 +10,31 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from psycopg.rows import dict_row
-
-from ingestion import events
 from ingestion.enrich import Enricher
-from ingestion.events import derived_id, owner_of
+from ingestion.events import NIL, derived_id, owner_of
 from ingestion.rules import problems
 from outlay import money
 from outlay.db import session
 from outlay.ledger.commands import Appended, Ledger, Progress
+from outlay.ledger.decisions import current_transactions
+from outlay.ledger.drafts import DECIDED, redecided
 from outlay.ledger.workspaces import Workspace
 
-_SQL = Path(__file__).with_suffix(".sql")
-_AT_ONCE = 2_000  # rows fetched together
+_PAGE = 2_000  # transactions read together
+_LAST_VERSION = 2**31 - 1
 _KINDS = {"expense": "spending", "refund": "spending", "income": "income", "transfer": "transfer"}
 """Kind of a transaction -> kind of the categories that it may have."""
+
+_DECIDED_BY_TABLES = """
+    transaction_id > %(after)s AND operation <> 'voided' AND status = 'posted'
+    AND (category_source IN ('rule', 'mcc') AND decided_by LIKE 'seeds-%%'
+        OR category_source = 'unknown' AND category_id IS NULL)
+    ORDER BY transaction_id LIMIT %(page)s
+"""
+"""Whose category the tables have decided, or nobody. What is pending, its source may have a next version of."""
 
 
 @dataclass
@@ -37,7 +42,7 @@ class Preview:
     """Counts over the transactions that the tables may decide of."""
 
     looked_at: int = 0
-    changed: int = 0
+    would_change: int = 0
     set_aside: int = 0
     """They would change, and break a rule of quarantine: to be corrected first."""
     categories: Counter[tuple[str | None, str | None]] = field(default_factory=Counter)
@@ -62,7 +67,7 @@ def apply(
     *,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> tuple[Preview, Appended]:
-    """Append an amendment of each transaction that changes; one that somebody changes meanwhile stays theirs (`stale`).
+    """Append an amendment of each transaction that changes; one that somebody has just changed is left (`stale`).
 
     May be run again at any time: with the same tables it then finds nothing left to do.
 
@@ -75,62 +80,50 @@ def apply(
 
 
 def _changes(workspace: Workspace, enricher: Enricher, found: Preview) -> Iterator[dict[str, Any]]:
-    known = frozenset(money.currencies())
+    currencies = frozenset(money.currencies())
     by = {"actor_id": owner_of(workspace.workspace_id), "source": "rule"}
-    for current in _decided_by_tables(workspace.workspace_id):
+    for current, recorded_at in _decided_by_tables(workspace.workspace_id):
         found.looked_at += 1
-        after = _decided_anew(current, enricher)
-        if after is None:
+        decided = _decided_anew(current, enricher)
+        if not decided:
             continue
-        version = current["version"] + 1
-        event_id = derived_id(current["transaction_id"], "redecided", version, enricher.version)
-        next_state = {**current, **after, "version": version, "operation": "amended"}
-        event = events.transaction(**next_state, **by, event_id=event_id)
-        if problems(event, known):
+        event_id = derived_id(current["transaction_id"], "redecided", current["version"], enricher.version)
+        event = redecided(current, decided, **by, event_id=event_id)
+        before = {"version": current["version"], "operation": current["operation"], "recorded_at": recorded_at}
+        if current["version"] == _LAST_VERSION or problems(event | before, currencies):
             found.set_aside += 1
             continue
-        found.changed += 1
+        found.would_change += 1
         for counted, name in ((found.categories, "category_id"), (found.merchants, "merchant")):
             if current[name] != event[name]:
                 counted[current[name], event[name]] += 1
         yield event
 
 
-def _decided_anew(current: dict[str, Any], enricher: Enricher) -> dict[str, Any] | None:
-    """The fields that the tables decide another way today; None where they decide as before."""
+def _decided_anew(current: dict[str, Any], enricher: Enricher) -> dict[str, Any]:
+    """The fields that the tables decide another way today, as far as that is theirs to decide."""
     now = enricher.enrich(current["description"], mcc=current["mcc"])
-    after: dict[str, Any] = {}
-    if (
-        now.known
-        and now.merchant != current["merchant"]
-        and current["merchant"]
-        in (
-            None,
-            enricher.plain_name(current["description"]),
-        )
-    ):
-        after["merchant"] = now.merchant
+    plain = enricher.plain_name(current["description"])
+    if current["import_id"] and current["merchant"] not in (plain, now.merchant):
+        return {}  # the file named the merchant in a column of its own, and the tables decided from that
+    decided: dict[str, Any] = {}
+    if now.known and current["merchant"] == plain:
+        decided["merchant"] = now.merchant
     category = enricher.categories.get(now.category_id or "")
-    if category and now.category_id != current["category_id"] and category.kind == _KINDS[current["kind"]]:
-        after |= {
-            "category_id": now.category_id,
-            "category_source": now.category_source,
-            "category_confidence": now.category_confidence,
-            "decided_by": now.decided_by,
-        }
-    return after or None
+    if category and category.kind == _KINDS.get(current["kind"], category.kind):
+        decided |= {name: getattr(now, name) for name in DECIDED[1:]}
+    changed = any(current[name] != decided[name] for name in ("merchant", "category_id") if name in decided)
+    return decided if changed else {}
 
 
-def _decided_by_tables(workspace_id: UUID) -> Iterator[dict[str, Any]]:
-    """As the arguments of `events.transaction`, a few thousand at a time."""
-    with (
-        session("app", workspace_id=workspace_id) as connection,
-        connection.cursor("decided_by_tables", row_factory=dict_row) as cursor,
-    ):
-        cursor.itersize = _AT_ONCE
-        for row in cursor.execute(_SQL.read_text(encoding="utf-8")):
-            for line in row["lines"]:
-                line |= {"line_id": UUID(line["line_id"]), "amount": Decimal(line["amount"])}
-            for attachment in row["attachments"]:
-                attachment["attachment_id"] = UUID(attachment["attachment_id"])
-            yield row
+def _decided_by_tables(workspace_id: UUID) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Each with when it was recorded; a page in a session of its own, so that live is not held up for long."""
+    last = NIL
+    while True:
+        with session("app", workspace_id=workspace_id) as connection:
+            page = current_transactions(connection, _DECIDED_BY_TABLES, also=", recorded_at", after=last, page=_PAGE)
+        for current in page:
+            yield current, current.pop("recorded_at")
+        if len(page) < _PAGE:
+            return
+        last = page[-1]["transaction_id"]

@@ -23,7 +23,7 @@ from tests.integration.warehouse import purchase as bought
 from tests.landing import append, purchase
 from tests.support import outlay, outlay_json, until
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.whole_log, pytest.mark.timeout(900)]
 FAR = date(2199, 1, 1)
 
 

@@ -32,9 +32,9 @@ def column(found: dict) -> list[str]:
         f"{rows:,}",
         f"{found['texts']:,}",
         f"{found['merchants']:,}",
-        share(rows - found["rows_of_known_merchants"]),
+        share(found["rows_of_unmatched_merchants"]),
         *(share(found["categories"].get(source, 0)) for source in ("rule", "mcc", "unknown")),
-        f"{sum(found['broken_rules'].values()):,}",
+        f"{found['refused']:,}",
     ]
 
 
@@ -66,11 +66,11 @@ def test_a_report_counts_names_sources_and_what_the_tables_lack(file):
     found = outlay_json("merchants", "report", file, "--currency", "CAD", "--top", "1")
     assert found == {
         "rows": 5,
+        "refused": 1,
         "texts": 5,
         "merchants": 3,
-        "rows_of_known_merchants": 2,
+        "rows_of_unmatched_merchants": 3,
         "categories": {"unknown": 2, "rule": 1, "import": 1, "mcc": 1},
-        "broken_rules": {},
         "unmatched": [{"merchant": "Kotyck Bros", "rows": 2, "example": "KOTYCK BROS LIMITED"}],
     }
     ignored = outlay_json("merchants", "report", file, "--currency", "CAD", "--ignore-categories")["categories"]
@@ -79,6 +79,7 @@ def test_a_report_counts_names_sources_and_what_the_tables_lack(file):
 
 def test_people_read_the_same_and_what_to_do_without_rows(file, tmp_path):
     said = outlay("merchants", "report", file, "--currency", "CAD").stdout
+    assert "1 rows cannot be used and are left out: `outlay import --dry-run` says why" in said
     assert "5 rows, 5 descriptors, 3 merchants" in said
     assert "60.0% of the rows are of a merchant that seeds/merchants.csv does not have" in said
     assert "Kotyck Bros" in said
