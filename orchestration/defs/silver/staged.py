@@ -14,7 +14,7 @@ from orchestration.retries import retried
 from outlay.db import session
 from outlay.settings import settings
 
-_USES = {"transaction": [["reference", "currencies"], ["silver", "releases"]]}
+_USES = {"transaction": [["reference", "currencies"]]}
 _DOES = {"transaction": "typed, judged by the rules, decided by the acceptance rule and split into lines"}
 
 
