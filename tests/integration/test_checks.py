@@ -27,7 +27,7 @@ SEEDS_BROKEN = """
     INSERT INTO reference.merchants (pattern, merchant, category_id) VALUES
         ('1und1', '1&1', 'food'), (NULL, NULL, NULL), ('lost', 'Lost', 'nowhere');
     INSERT INTO reference.currencies (currency, name, minor_units) VALUES
-        ('EUR', 'Euro', 2), (NULL, NULL, NULL), ('XXX', 'Lost', 7);
+        ('EUR', 'Euro', 2), (NULL, NULL, NULL), ('QQQ', 'Lost', 7);
 """
 
 
