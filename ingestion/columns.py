@@ -16,7 +16,7 @@ from ingestion.screening import Column, Columns
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 TO_2000 = 946_684_800_000_000  # microseconds from 1970 to 2000, where PostgreSQL counts from
-_GROUPS = ((0, 8), (9, 13), (14, 18), (19, 23), (24, 36))  # of the digits in a UUID's text
+_FIRST = np.array([0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34])  # digit of each byte, in a UUID's text
 _ESCAPED = np.zeros(256, bool)  # in JSON
 _ESCAPED[[*range(0x20), *b'"\\']] = True
 _MOST_DIGITS = 19  # of what Avro's decimals of eight bytes hold
@@ -77,7 +77,8 @@ class Content:
             length = column.length
             if not ours.all():
                 rows, length = rows[ours], None if length is None else length[ours]
-                column = column._replace(content=column.content[ours])
+                detail = column.detail[ours] if column.kind == "uuid" else column.detail
+                column = column._replace(content=column.content[ours], detail=detail)
             if len(rows):
                 found.append(column._replace(rows=rows, length=length))
         return found
@@ -143,10 +144,7 @@ class Content:
         return numbers
 
     def _ids(self, column: Column) -> Cells:
-        text = self._bytes(column.content, 36)
-        digits = np.concatenate([text[:, begin:end] for begin, end in _GROUPS], axis=1)
-        digits = (digits & 15) + 9 * (digits >> 6)  # letters begin at 0x61, and the digits at 0x30
-        return Cells((digits[:, ::2] << 4) | digits[:, 1::2])
+        return Cells((column.detail[:, _FIRST] << 4) | column.detail[:, _FIRST + 1])
 
 
 def _escaped(texts: Cells) -> Cells:

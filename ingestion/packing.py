@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 _LENGTH = struct.Struct(">i")
-_AT_ONCE = 1 << 20  # bytes of the rows that are put together at once: one long value makes all of them as wide
+_AT_ONCE = 1 << 19  # bytes of the rows that are put together at once: one long value makes all of them as wide
 
 
 class Cells(NamedTuple):
@@ -79,19 +79,41 @@ class Sheet:
     def joined(self) -> bytes:
         """The rows behind each other."""
         width = max(sum(values.shape[1] for values, _ in self._fields), 1)
-        step = max(_AT_ONCE // width, 1)
-        return b"".join(self._slice(slice(begin, begin + step), width) for begin in range(0, len(self.lengths), step))
+        count = len(self.lengths)
+        step = min(max(_AT_ONCE // width, 1), max(count, 1))
+        sheet, counts = np.empty((step, width), np.uint8), np.ones((step, width), bool)
+        fields = self._begin(sheet)
+        return b"".join(
+            _filled(sheet, counts, fields, begin, min(begin + step, count)) for begin in range(0, count, step)
+        )
 
-    def _slice(self, rows: slice, width: int) -> bytes:
-        count = len(self.lengths[rows])
-        sheet, counts, at = np.empty((count, width), np.uint8), np.ones((count, width), bool), 0
+    def _begin(self, sheet: np.ndarray) -> list[tuple[slice, np.ndarray | None, np.ndarray | None]]:
+        """Write what is the same in all rows. Returns the other fields: their place, bytes, and which of them count."""
+        rest, at = [], 0
         for values, within in self._fields:
-            to = at + values.shape[1]
-            sheet[:, at:to] = values if len(values) == 1 else values[rows]
-            if within is not None:
-                counts[:, at:to] = within[rows]
-            at = to
-        return sheet[counts].tobytes()
+            place = slice(at, at := at + values.shape[1])
+            if len(values) == 1:
+                sheet[:, place] = values
+            if len(values) != 1 or within is not None:
+                rest.append((place, None if len(values) == 1 else values, within))
+        return rest
+
+
+def _filled(
+    sheet: np.ndarray,
+    counts: np.ndarray,
+    fields: Sequence[tuple[slice, np.ndarray | None, np.ndarray | None]],
+    begin: int,
+    end: int,
+) -> np.ndarray:
+    """The rows from `begin` on, before `end`, behind each other; `sheet` and `counts` hold so many or more."""
+    sheet, counts = sheet[: end - begin], counts[: end - begin]
+    for place, values, within in fields:
+        if values is not None:
+            sheet[:, place] = values[begin:end]
+        if within is not None:
+            counts[:, place] = within[begin:end]
+    return sheet[counts]
 
 
 def numbers(values: Any, kind: str) -> Cells:

@@ -24,10 +24,9 @@ _MOST_DIGITS, _MOST_DECIMALS = 18, 6  # of a decimal in a column: 64 bits hold i
 _DAYS = (-719_162, 2_932_896)  # 0001-01-01 to 9999-12-31, from 1970-01-01
 _MICROS = (_DAYS[0] * 86_400_000_000, (_DAYS[1] + 1) * 86_400_000_000 - 1)
 _INT = (-(1 << 31), (1 << 31) - 1)
-_UUID = np.array([2 if place in (8, 13, 18, 23) else 1 for place in range(36)], np.uint8)
-_SIGNS = np.zeros(256, np.uint8)
-_SIGNS[list(b"0123456789abcdef")] = 1
-_SIGNS[ord("-")] = 2
+_DASH, _NO_DIGIT = 0x10, 0xFF
+_DIGITS = bytes(_DASH if sign == ord("-") else b"0123456789abcdef".find(sign) & _NO_DIGIT for sign in range(256))
+_UUID = np.array([_DASH >> 4 if place in (8, 13, 18, 23) else 0 for place in range(36)], np.uint8)
 
 
 class _Unsupported(Exception):
@@ -39,7 +38,7 @@ class Column(NamedTuple):
 
     `rows` are the numbers of the values that have it. `content` is the number itself for integers, days, instants and
     symbols, else where the bytes begin, and `length` says how many there are. `detail` is the symbols of an enum, the
-    scale of a decimal.
+    scale of a decimal, and of ids (rows, 36) the digit at each place of the text.
     """
 
     kind: str
@@ -83,8 +82,6 @@ class _Values:
         self.flat = np.ones(len(values), bool)
         self.fields: dict[str, list[Column]] | None = {} if keep else None
         self._limit = len(self.bytes) - _PAD
-        # How many bytes up to each place are no plain text: NUL or outside ASCII.
-        self._odd = np.concatenate(([0], np.cumsum((self.buffer - np.uint8(1)) >= np.uint8(127), dtype=np.int32)))
 
     def fail(self, rows: np.ndarray, wrong: np.ndarray) -> None:
         if wrong.any():
@@ -133,7 +130,7 @@ class _Values:
     def text(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         start, length = self.run(rows)
         start = np.minimum(start, self._limit)
-        for odd in np.nonzero(self._odd[start + length] != self._odd[start])[0]:
+        for odd in self._not_plain(start, length):
             text = self.bytes[start[odd] : start[odd] + length[odd]]
             try:
                 if "\0" in text.decode():
@@ -141,6 +138,16 @@ class _Values:
             except UnicodeDecodeError:
                 self.good[rows[odd]] = False
         return start, length
+
+    def _not_plain(self, start: np.ndarray, length: np.ndarray) -> np.ndarray:
+        """Which of the texts are long, or hold a NUL or a byte outside ASCII."""
+        width = min(int(length.max(initial=0)), LONGEST_TEXT)
+        texts = sliding_window_view(self.buffer, max(width, 1))[start]
+        odd = (texts - np.uint8(1)) >= np.uint8(127)
+        odd &= np.arange(max(width, 1), dtype=np.int16) < np.minimum(length, LONGEST_TEXT).astype(np.int16)[:, None]
+        if not odd.any() and width < LONGEST_TEXT:
+            return np.zeros(0, np.int64)
+        return np.nonzero(odd.any(axis=1) | (length > LONGEST_TEXT))[0]
 
     def _of(self, array: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """What the array has for the rows, which are distinct and ascend: it itself where they are all."""
@@ -308,10 +315,11 @@ def _uuid(name: str | None) -> Step:
         usual = length == 36
         values.fail(rows, ~usual)
         text = sliding_window_view(values.buffer, 36)[np.minimum(start, len(values.buffer) - 36)]
-        odd = _SIGNS[text] != _UUID
+        digits = np.frombuffer(text.tobytes().translate(_DIGITS), np.uint8).reshape(text.shape)
+        odd = (digits >> 4) != _UUID
         if odd.any():
             values.fail(rows, odd.any(axis=1))
-        values.keep(name, "uuid", rows, start, length)
+        values.keep(name, "uuid", rows, start, length, digits)
 
     return step
 

@@ -59,6 +59,7 @@ class Plain(System):
 def run(dsn: str, bootstrap: str, registry: str, stop: threading.Event) -> None:
     """Upsert what comes until `stop` is set."""
     garbage.collect_seldom()
+    garbage.keep_freed()
     screens = Screens(Codec(registry), TOPIC)
     with psycopg.connect(dsn, autocommit=True, application_name=Plain.application) as connection:
         connection.execute(SQL["session"])

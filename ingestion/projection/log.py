@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -107,24 +107,28 @@ class Log:
         self._note_ends()
         if self._down is not None:
             raise KafkaException(self._down)
-        batch = Batch()
+        last = {(message.topic(), message.partition()): message for message in messages}
+        batch = Batch([message for message in messages if message.error() is None])
+        if len(batch.messages) < len(messages):
+            self._look_at_errors(messages)
+        for place, message in last.items():
+            # The end may lie beyond the last message: the marks of transactions take offsets too.
+            batch.positions[Partition(*place)] = message.offset() + (message.error() is None)
+        return batch
+
+    @staticmethod
+    def _look_at_errors(messages: Sequence[Message]) -> None:
+        """Raises what `next` does, of all that is not simply the end of a partition."""
         for message in messages:
             error = message.error()
-            place = Partition(message.topic(), message.partition())
-            if error is None:
-                batch.messages.append(message)
-                batch.positions[place] = message.offset() + 1
-            elif error.code() == KafkaError._PARTITION_EOF:
-                # The end may lie beyond the last message: the marks of transactions take offsets too.
-                batch.positions[place] = message.offset()
-            elif error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
+            if error is None or error.code() == KafkaError._PARTITION_EOF:
+                continue
+            if error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
                 raise LogTruncated(
-                    f"Kafka cannot give the next event of {place.topic}/{place.partition} ({error.str()}): "
+                    f"Kafka cannot give the next event of {message.topic()}/{message.partition()} ({error.str()}): "
                     "restore the topic, or rebuild live from bronze"
                 )
-            else:
-                raise KafkaException(error)
-        return batch
+            raise KafkaException(error)
 
     def lag(self, positions: Mapping[Partition, int]) -> dict[Partition, int]:
         """How far the log ends beyond each position, as Kafka said with its last answer.

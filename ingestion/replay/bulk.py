@@ -139,3 +139,4 @@ def _begin() -> None:
     """In a process of its own; one whose replay was killed leaves nothing that works on."""
     ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
     garbage.collect_seldom()
+    garbage.keep_freed()

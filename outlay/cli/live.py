@@ -37,7 +37,7 @@ def live(address: tuple[str, int] | None) -> None:
     from ingestion.projection import Load, Metrics, ProjectionError, run
 
     garbage.collect_seldom()
-    garbage.few_arenas()
+    garbage.keep_freed()
     chosen = settings()
     structlog.configure(
         processors=[

@@ -84,3 +84,12 @@ def test_what_the_screen_cannot_tell_is_left_to_the_decoder(codec):
     assert Screen(unknown, skip=0).passes([b"\0", b""]) == [False, False]
     assert screen("transaction").passes([]) == []
     assert screen("transaction").passes([b"", b"\0\0\0"]) == [False, False]
+
+
+@pytest.mark.parametrize("length", [299, 300, 301, 70_000])
+@pytest.mark.parametrize("odd", [b"\0", b"\xff"])
+def test_a_text_is_looked_at_to_its_end(length, odd):
+    good = encoded("transaction", transactions()[0] | {"note": "x" * length})
+    bad = good.replace(b"x" * length, b"x" * (length - 1) + odd)
+    assert len(bad) == len(good)
+    assert screen("transaction").passes([good, bad, good]) == [True, False, True]
