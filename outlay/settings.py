@@ -18,7 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parent.parent
 
-Role = Literal["owner", "projector", "pipeline", "dbt", "app", "dagster", "registry"]
+Role = Literal["owner", "projector", "pipeline", "dbt", "dev", "app", "dagster", "registry"]
 """Who talks to PostgreSQL. Each is a database role ``outlay_<name>`` with the rights of its part alone."""
 
 Service = Literal["postgres", "kafka", "registry", "spark", "live", "app", "code", "webserver", "daemon"]

@@ -1,9 +1,16 @@
 {# Where each model stands, and what each run of it cost. Both are about models, so every role may read them. #}
 {% macro create_bookkeeping() %}
+{{ refuse_what_cannot_be() }}
+{%- if is_development() %}
+create schema if not exists {{ target.schema }};
+{%- endif %}
 {#- A lock and not only `if not exists`: two first runs at once would both try. -#}
 select pg_advisory_xact_lock(hashtextextended('outlay.bookkeeping', 0));
+{% if not is_development() -%}
 create sequence if not exists gold.makings;
-create table if not exists gold.progress (
+grant usage on sequence gold.makings to outlay_dev;
+{% endif -%}
+create table if not exists {{ target.schema }}.progress (
     model     text        primary key, -- or a seed, or a view
     batch_id  bigint      not null, -- every silver batch up to this one is in the model, if it is of its topics
     version   text        not null, -- checksum of its code; of its file, for a seed
@@ -11,11 +18,11 @@ create table if not exists gold.progress (
     made      bigint      not null default 0 -- when it was last made anew, of everything: a number of gold.makings
 );
 do $$ begin -- a table of an older version; asked first, for ALTER would wait for every build and every page
-    if not exists (select from pg_attribute where attrelid = 'gold.progress'::regclass and attname = 'made') then
-        alter table gold.progress drop column if exists made_at, add column made bigint not null default 0;
+    if not exists (select from pg_attribute where attrelid = '{{ target.schema }}.progress'::regclass and attname = 'made') then
+        alter table {{ target.schema }}.progress drop column if exists made_at, add column made bigint not null default 0;
     end if;
 end $$;
-create table if not exists gold.model_runs (
+create table if not exists {{ target.schema }}.model_runs (
     invocation_id text        not null,
     model         text        not null,
     since         bigint      not null, -- batches above this one
@@ -26,11 +33,13 @@ create table if not exists gold.model_runs (
     finished_at   timestamptz not null,
     primary key (invocation_id, model)
 );
-grant select on gold.progress, gold.model_runs to outlay_app, outlay_pipeline;
+{% if not is_development() -%}
+grant select on {{ target.schema }}.progress, {{ target.schema }}.model_runs to outlay_app, outlay_pipeline;
+{% endif -%}
 {% endmacro %}
 
 {% macro record_run(model_name, since, upto, full_refresh, rows_read, rows_written) %}
-insert into gold.model_runs
+insert into {{ target.schema }}.model_runs
 values ('{{ invocation_id }}', '{{ model_name }}', {{ since }}, {{ upto }}, {{ full_refresh }}, {{ rows_read }}, {{ rows_written }}, clock_timestamp())
 on conflict (invocation_id, model) do update
 set since = least(model_runs.since, excluded.since), upto = excluded.upto, full_refresh = model_runs.full_refresh or excluded.full_refresh,
@@ -39,7 +48,7 @@ set since = least(model_runs.since, excluded.since), upto = excluded.upto, full_
 {% endmacro %}
 
 {% macro record_progress(model_name, run) %}
-insert into gold.progress
+insert into {{ target.schema }}.progress
 values ('{{ model_name }}', {{ run.upto }}, '{{ run.version }}', clock_timestamp(), {{ "nextval('gold.makings')" if run.full_refresh else 0 }})
 on conflict (model) do update set batch_id = excluded.batch_id, version = excluded.version, built_at = excluded.built_at
 {%- if run.full_refresh %}, made = excluded.made {% endif %}
@@ -55,5 +64,5 @@ select coalesce(sum(seq_tup_read + coalesce(idx_tup_fetch, 0)), 0)::bigint as ro
        coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint as rows_written
 from pg_stat_xact_user_tables
 where schemaname !~ '^pg_temp'
-  and (schemaname, relname) not in (('gold', 'progress'), ('gold', 'model_runs'), ('silver', 'batches'))
+  and (schemaname, relname) not in (('{{ target.schema }}', 'progress'), ('{{ target.schema }}', 'model_runs'), ('silver', 'batches'))
 {% endmacro %}

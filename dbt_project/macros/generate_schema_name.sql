@@ -1,4 +1,4 @@
-{# A custom schema is the schema's whole name: staging, not gold_staging. #}
+{# A custom schema is the schema's whole name: staging, not gold_staging. A developer's target has one schema for all. #}
 {% macro generate_schema_name(custom_schema_name, node) -%}
-    {{ custom_schema_name or target.schema }}
+    {{ target.schema if is_development() else custom_schema_name or target.schema }}
 {%- endmacro %}

@@ -5,8 +5,10 @@
 {% macro take_turn() %}
     {%- set own = this | string -%}
     {%- set names = [own] -%}
-    {%- for id in ancestors(model.depends_on.get('nodes', [])) -%} {%- do names.append(graph.nodes[id].relation_name) -%} {%- endfor -%}
+    {%- set parents = ancestors(model.depends_on.get('nodes', [])) -%}
+    {%- for id in parents -%} {%- do names.append(graph.nodes[id].relation_name) -%} {%- endfor -%}
     {% call statement('take_turn') %}
+        {{ hold_running(parents) }}
         {% for name in names | unique | sort -%}
         select pg_advisory_xact_lock{{ '_shared' if name != own }}(hashtextextended('{{ name }}', 0));
         {% endfor %}

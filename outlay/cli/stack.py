@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import time
 from collections import deque
@@ -114,10 +115,22 @@ def link(key: bool) -> None:
     click.echo(settings().api_token.get_secret_value() if key else settings().entry_url)
 
 
-@click.command(epilog='Example: eval "$(outlay env)" && cd dbt_project && dbt build')
-def env() -> None:
-    """Print, for the shell, what the dbt and the Dagster command line need."""
-    from outlay.stack.environment import variables
+def _development_schema(context: click.Context, param: click.Parameter, schema: str | None) -> str | None:
+    if schema is not None and not re.fullmatch(r"dev_[a-z0-9_]{1,50}", schema):
+        raise click.BadParameter(f"expected dev_ and then small letters, digits or _, got {schema!r}")
+    return schema
 
-    for name, value in variables(settings()).items():
+
+@click.command(epilog='Example: eval "$(outlay env)" && cd dbt_project && dbt build')
+@click.option("--dev", is_flag=True, help="For the development of models: dbt builds beside the running warehouse.")
+@click.option(
+    "--schema", metavar="dev_NAME", callback=_development_schema, help="What --dev builds in; yours if not given."
+)
+def env(*, dev: bool, schema: str | None) -> None:
+    """Print, for the shell, what the dbt and the Dagster command line need."""
+    from outlay.stack.environment import development_schema, variables
+
+    if schema and not dev:
+        raise click.UsageError("--schema goes with --dev: the running warehouse has schemas of its own")
+    for name, value in variables(settings(), development=(schema or development_schema()) if dev else None).items():
         click.echo(f"export {name}={shlex.quote(value)}")

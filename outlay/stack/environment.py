@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import psycopg
 from pydantic import SecretStr
 
-from outlay.settings import PROJECT, Settings
+from outlay.settings import PROJECT, Role, Settings
 
 
 def outlay_variables(here: Settings) -> dict[str, str]:
@@ -25,8 +28,36 @@ def _written(value: Any) -> str:
 
 
 def dbt_variables(here: Settings) -> dict[str, str]:
-    """What ``dbt_project/profiles.yml`` reads: the database, as the role that owns gold."""
-    to = psycopg.conninfo.conninfo_to_dict(here.dsn("dbt"))
+    """What ``dbt_project/profiles.yml`` and dbt itself read: the running warehouse, as the role that owns it."""
+    return _database(here, "dbt") | {
+        "OUTLAY_DBT_TARGET": "prod",
+        "DBT_DEFER": "false",
+    }
+
+
+def development_variables(here: Settings, schema: str) -> dict[str, str]:
+    """The same for a developer of models: the target ``dev`` and its schema, as a role that only reads all others. What
+    is not in that schema is read from the running warehouse, as dbt's manifest of its last build names it."""
+    return _database(here, "dev") | {
+        "OUTLAY_DBT_TARGET": "dev",
+        "OUTLAY_DBT_SCHEMA": schema,
+        "DBT_DEFER": "true",
+    }
+
+
+def development_schema() -> str:
+    """A schema by the name of who asks: ``dev_ada``."""
+    name = re.sub(r"[^a-z0-9]+", "_", getpass.getuser().lower()).strip("_")
+    return f"dev_{name[:50] or 'me'}"
+
+
+def last_build(here: Settings) -> Path:
+    """Folder of dbt's manifest as it was at the last successful build of the running warehouse."""
+    return here.home.resolve() / "dbt" / "last"
+
+
+def _database(here: Settings, role: Role) -> dict[str, str]:
+    to = psycopg.conninfo.conninfo_to_dict(here.dsn(role))
     return {
         "OUTLAY_PG_HOST": to["host"],
         "OUTLAY_PG_PORT": str(to.get("port", 5432)),
@@ -34,6 +65,7 @@ def dbt_variables(here: Settings) -> dict[str, str]:
         "OUTLAY_PG_USER": to["user"],
         "OUTLAY_PG_PASSWORD": to["password"],
         "DBT_PROFILES_DIR": str(PROJECT / "dbt_project"),
+        "DBT_STATE": str(last_build(here)),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
 
@@ -47,10 +79,11 @@ def dagster_variables(here: Settings) -> dict[str, str]:
     return {"DAGSTER_HOME": str(here.home / "dagster"), "OUTLAY_DAGSTER_DSN": storage}
 
 
-def variables(here: Settings) -> dict[str, str]:
-    """Everything that ``outlay env`` prints.
+def variables(here: Settings, *, development: str | None = None) -> dict[str, str]:
+    """Everything that ``outlay env`` prints; with a schema for `development`, dbt's are of that.
 
     Raises:
         NotConfigured: the stack was never up, so there are no addresses and passwords yet.
     """
-    return outlay_variables(here) | dbt_variables(here) | dagster_variables(here)
+    of_dbt = development_variables(here, development) if development else dbt_variables(here)
+    return outlay_variables(here) | of_dbt | dagster_variables(here)

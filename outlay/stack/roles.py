@@ -10,7 +10,7 @@ from psycopg import sql
 from ingestion.migrate import upgrade
 from outlay.settings import Role, Settings
 
-BYPASSES_RLS = {"projector", "pipeline", "dbt"}
+BYPASSES_RLS = {"projector", "pipeline", "dbt", "dev"}
 OWN_SCHEMA = {"dagster": "dagster", "registry": "registry"}
 """Roles of programs that make their own tables, each in a schema of its own, which its search path names."""
 

@@ -6,6 +6,7 @@
 import csv
 import gzip
 import itertools
+import json
 import random
 from datetime import date
 from decimal import Decimal
@@ -19,6 +20,7 @@ from outlay.db import session
 from outlay.ledger.commands import Ledger, TransactionDraft
 from outlay.ledger.workspaces import all_workspaces
 from outlay.settings import settings
+from outlay.stack.environment import last_build
 from tests.support import outlay_json, shared_data, unlanded
 
 pytestmark = [pytest.mark.integration, pytest.mark.large, pytest.mark.timeout(1200)]
@@ -103,6 +105,11 @@ def test_dagster_shows_what_each_column_of_a_model_is_made_of(imported):
     assert lineage["gold/fct_transactions"]["amount"] == {"staging/stg_transaction_lines/amount"}
     assert lineage["gold/fct_transactions"]["workspace_currency"] == {"intermediate/int_workspaces/currency"}
     assert lineage["staging/stg_transaction_lines"]["log_offset"] == {"silver/transaction_lines/offset"}
+
+
+def test_developers_of_models_compare_with_what_the_last_build_made(imported):
+    kept = json.loads((last_build(settings()) / "manifest.json").read_text())
+    assert kept["nodes"]["model.outlay.fct_transactions"]["relation_name"] == '"outlay"."gold"."fct_transactions"'
 
 
 def test_importing_again_in_another_order_adds_nothing(imported, toronto, tmp_path):

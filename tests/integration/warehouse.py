@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -247,15 +247,19 @@ def opened(stack: Settings, lake: Path, revision: str = "head") -> Iterator[Ware
             settings.cache_clear()
 
 
-def dbt(*arguments: str) -> Any:
-    """Run dbt in this process, as Dagster does; returns dbt's result."""
+def dbt(*arguments: str, variables: Mapping[str, str] | None = None) -> Any:
+    """Run dbt in this process, as Dagster does; returns dbt's result.
+
+    Args:
+        variables: of the environment, if not those of the running warehouse.
+    """
     from dbt.cli.main import dbtRunner
 
     from orchestration.defs.gold.project import DBT_PROJECT, flags, target
 
-    os.environ.update(dbt_variables(settings()))
+    os.environ.update(variables or dbt_variables(settings()))
     with chdir(DBT_PROJECT):
-        parsed = _manifest(os.environ["OUTLAY_PG_DBNAME"])
+        parsed = _manifest(os.environ["OUTLAY_PG_DBNAME"], os.environ["OUTLAY_DBT_TARGET"])
         return dbtRunner(manifest=parsed).invoke([*arguments, *flags(target() / "test")])
 
 
@@ -267,8 +271,8 @@ def build(*arguments: str) -> None:
 
 
 @cache
-def _manifest(dbname: str) -> Any:
-    """dbt's own object, read once for each database: the names of relations in it are whole."""
+def _manifest(dbname: str, target_name: str) -> Any:
+    """dbt's own object, read once for each database and target: the names of relations in it are whole."""
     from dbt.cli.main import dbtRunner
 
     from orchestration.defs.gold.project import DBT_PROJECT, flags, target

@@ -47,7 +47,7 @@
                    where b.topic in ('{{ topics | join("', '") }}') and b.batch_id > p.batch_id and b.batch_id <= own.upto
                ) as is_anything_new,
                (
-                   select max(made) from gold.progress where model in (''
+                   select max(made) from {{ progress_of_all() }} as parents where model in (''
                    {%- for node in parents %}, '{{ node.name }}'{% endfor %})
                ) > p.made as is_outdated
         from (
@@ -55,18 +55,18 @@
             {% if topics -%}
             least(
                 coalesce((select max(batch_id) from {{ source('silver', 'batches') }}), 0),
-                (select min(batch_id) from gold.progress where model in (''
+                (select min(batch_id) from {{ progress_of_all() }} as parents where model in (''
                 {%- for node in parents if node.config.materialized == 'incremental' and node.config.get('topics') %}, '{{ node.name }}'{% endfor %}))
             )
             {%- else %} 0 {%- endif %} as upto
         ) as own
-        left join gold.progress as p on p.model = own.model
+        left join {{ target.schema }}.progress as p on p.model = own.model
     {%- endset -%}
     {%- set row = run_query(query)[0] -%}
-    {%- set version = local_md5(
+    {%- set version = only_part() or local_md5(
         sql ~ get_table_columns_and_constraints() ~ tojson(config.get('indexes', [])) ~ config.get('partition_by')
     ) -%}
-    {%- set full = should_full_refresh() or not row['is_built'] or row['version'] != version or row['is_outdated'] or row['batch_id'] > row['upto']
+    {%- set full = should_full_refresh() or only_part() is not none or not row['is_built'] or row['version'] != version or row['is_outdated'] or row['batch_id'] > row['upto']
         or (row['batch_id'] == 0 and row['upto'] > 0) -%} {#- the first batches of all: nothing was built from any yet -#}
     {{ return({
         'since': 0 if full else row['batch_id'] | int, 'upto': row['upto'] | int, 'version': version, 'full_refresh': full,
@@ -97,7 +97,7 @@
     {% if run.full_refresh %}
         {% do create_indexes(into) %}
         {% do run_query(swap_in(into, target_relation)) %}
-        {% do run_query(grant_to_app(target_relation)) if target_relation.schema != 'intermediate' %}
+        {% do run_query(grant_to_app(target_relation)) if target_relation.schema != 'intermediate' and not is_development() %}
     {% endif %}
     {%- set counted = run_query(rows_of_this_transaction())[0] -%}
     {% if counted['rows_written'] > 1000 %} {% do run_query("analyze " ~ target_relation) %} {% endif %}

@@ -2,7 +2,7 @@
 {% materialization seed, adapter='postgres' %}
     {{ take_turn() }}
     {% set loaded = run_query(
-        "select version from gold.progress where model = '" ~ model.name ~ "' and to_regclass('" ~ this ~ "') is not null"
+        "select version from " ~ target.schema ~ ".progress where model = '" ~ model.name ~ "' and to_regclass('" ~ this ~ "') is not null"
     ) %}
     {% if loaded | length and loaded[0][0] == model.checksum.checksum and not should_full_refresh() %}
         {% do store_raw_result(name='main', message='UNCHANGED', code='UNCHANGED', rows_affected='0') %}

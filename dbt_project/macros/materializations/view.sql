@@ -17,7 +17,7 @@
             {% if config.get('security_invoker') %} with (security_invoker = true) {% endif %}
             as {{ sql }};
             comment on view {{ target_relation }} is '{{ code }}';
-            {% if config.get('security_invoker') %} grant select on {{ target_relation }} to outlay_app, outlay_pipeline; {% endif %}
+            {% if config.get('security_invoker') and not is_development() %} grant select on {{ target_relation }} to outlay_app, outlay_pipeline; {% endif %}
         {% endcall %}
         {% do run_query(record_progress(model.name, {'upto': 0, 'version': code, 'full_refresh': true})) %}
     {% endif %}

@@ -22,7 +22,7 @@ union
 -- A rate has come, or was corrected, that is in use on their day.
 select days.batch_id, t.workspace_id, t.transaction_id
 from days
-cross join generate_series(0, {{ var('oldest_rate') }}) as later(days)
+cross join generate_series(0, {{ var('oldest_rate') }}) as later (days)
 inner join {{ ref('int_transactions_current') }} as t on t.occurred_on = days.rate_on + later.days
 inner join {{ ref('int_workspaces') }} as w on w.workspace_id = t.workspace_id
 where

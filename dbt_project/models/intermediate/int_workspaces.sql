@@ -22,7 +22,7 @@ versions as (
 changes as (
     select
         *,
-        currency is distinct from lag(currency) over (partition by workspace_id order by version, entity_id) as is_change
+        (currency is distinct from lag(currency) over (partition by workspace_id order by version, entity_id)) as is_change
     from versions
 ),
 

@@ -10,11 +10,13 @@ quoted as (
     from touched
     cross join lateral (
         select r.rate_on from {{ ref('fx_rates') }} as r
-        where r.currency = touched.currency order by r.rate_on limit 1
+        where r.currency = touched.currency
+        order by r.rate_on limit 1
     ) as first
     cross join lateral (
         select r.rate_on from {{ ref('fx_rates') }} as r
-        where r.currency = touched.currency order by r.rate_on desc limit 1
+        where r.currency = touched.currency
+        order by r.rate_on desc limit 1
     ) as last
 )
 

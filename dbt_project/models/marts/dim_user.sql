@@ -34,6 +34,6 @@ select
     profiles.state -> 'user' ->> 'email' as email,
     profiles.state -> 'user' ->> 'locale' as locale,
     profiles.state -> 'user' ->> 'time_zone' as time_zone,
-    not (m.is_deleted or coalesce(profiles.is_deleted, false)) as is_member
+    not m.is_deleted and not coalesce(profiles.is_deleted, false) as is_member
 from memberships as m
 left join profiles using (user_id)

@@ -7,7 +7,7 @@ from dagster import AssetExecutionContext
 from dagster_dbt import dbt_assets
 
 from orchestration.defs.gold.project import manifest
-from orchestration.defs.gold.runner import build
+from orchestration.defs.gold.runner import build, keep_as_last_build
 from orchestration.defs.gold.translator import GoldTranslator
 
 REFERENCE = "resource_type:seed"
@@ -44,6 +44,8 @@ def warehouse(context: AssetExecutionContext) -> Iterator[Any]:
         select=_selected(context),
         full_refresh=full_refresh,
     )
+    if not context.is_subset:
+        keep_as_last_build()
 
 
 def _selected(context: AssetExecutionContext) -> list[str]:

@@ -8,6 +8,7 @@ Dagster's the same way.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import chdir
 from functools import cache
@@ -23,7 +24,7 @@ from orchestration.defs.gold.lineage import Lineage
 from orchestration.defs.gold.project import DBT_PROJECT, flags, target
 from outlay.db import session
 from outlay.settings import settings
-from outlay.stack.environment import dbt_variables
+from outlay.stack.environment import dbt_variables, last_build
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -87,6 +88,15 @@ def _invoke(arguments: Sequence[str]) -> tuple[list[dict[str, Any]], str, str | 
     with chdir(DBT_PROJECT):  # dbt goes there and stays
         done = dbtRunner(manifest=_parsed(), callbacks=[listen]).invoke([*arguments, *flags(_folder())])
     return events, seen.get("id", ""), None if done.success else _problem(done)
+
+
+def keep_as_last_build() -> None:
+    """Keep the manifest of this run for developers of models, who build what differs from it: `DBT_STATE`."""
+    kept = last_build(settings()) / "manifest.json"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = kept.with_suffix(f".{os.getpid()}")
+    shutil.copyfile(_folder() / "manifest.json", unfinished)
+    unfinished.replace(kept)
 
 
 def _folder() -> Path:

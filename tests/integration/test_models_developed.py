@@ -1,0 +1,150 @@
+"""A developer's target builds beside the running warehouse: it follows it, and cannot change it or hold it up."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from orchestration.defs.gold.project import DBT_PROJECT, target
+from outlay.db import connect
+from outlay.settings import settings
+from outlay.stack.environment import dbt_variables, development_variables, last_build
+from tests.integration.warehouse import Warehouse, build, dbt, opened, purchase
+from tests.support import until
+
+pytestmark = pytest.mark.integration
+
+MINE = "dev_ada"
+
+
+@pytest.fixture
+def warehouse(stack, tmp_path) -> Iterator[Warehouse]:
+    with opened(stack, tmp_path) as warehouse:
+        yield warehouse
+
+
+@pytest.fixture(scope="module")
+def running(stack, tmp_path_factory) -> Iterator[Warehouse]:
+    """A warehouse that was built, of one purchase of 7, for tests that leave it as it is."""
+    with opened(stack, tmp_path_factory.mktemp("lake")) as warehouse:
+        built(warehouse, purchase(amount=Decimal(7)))
+        yield warehouse
+
+
+def built(warehouse: Warehouse, *events: dict) -> None:
+    """Publish and build the running warehouse, whose manifest is kept as that of its last build."""
+    warehouse.publish(*events)
+    build()
+    last_build(settings()).mkdir(parents=True, exist_ok=True)
+    shutil.copy(target() / "test" / "manifest.json", last_build(settings()))
+
+
+def developed(*arguments: str) -> Any:
+    """``dbt`` in a developer's target, deferring to the running warehouse."""
+    return dbt(*arguments, variables=development_variables(settings(), MINE))
+
+
+def test_a_model_of_a_developer_follows_the_running_warehouse_batch_by_batch(warehouse):
+    built(warehouse, purchase(amount=Decimal(7)))
+    assert developed("build", "--select", "fct_daily_spend").success
+    warehouse.publish(purchase(amount=Decimal(5)))
+    assert developed("build", "--select", "fct_daily_spend").success
+    assert _spent(warehouse, MINE) == [(Decimal(7),)], "the facts it reads have not come that far"
+    build()
+    assert developed("build", "--select", "fct_daily_spend").success
+    assert _spent(warehouse, MINE) == _spent(warehouse, "gold") == [(Decimal(12),)]
+    query = f"SELECT since, upto, full_refresh FROM {MINE}.model_runs ORDER BY finished_at"  # noqa: S608
+    assert warehouse.rows(query) == [(0, 1, True), (1, 1, False), (1, 2, False)]
+
+
+def test_a_table_made_anew_in_the_running_warehouse_makes_a_developers_anew(warehouse):
+    built(warehouse, purchase(amount=Decimal(7)))
+    assert developed("build", "--select", "fct_daily_spend").success
+    build("--full-refresh")
+    assert developed("build", "--select", "fct_daily_spend").success
+    query = f"SELECT full_refresh FROM {MINE}.model_runs ORDER BY finished_at"  # noqa: S608
+    assert warehouse.rows(query) == [(True,), (True,)]
+
+
+def test_a_developers_build_looks_at_nothing_before_it_holds_the_tables_that_it_reads(running):
+    """Its transaction sees everything as at its first look: a table that is swapped in afterwards would be empty."""
+    waiting = "SELECT query FROM pg_stat_activity WHERE usename = 'outlay_dev' AND wait_event_type = 'Lock'"
+    with ThreadPoolExecutor(1) as threads:
+        with running.connection.transaction():
+            running.connection.execute("LOCK TABLE gold.fct_transactions IN ACCESS EXCLUSIVE MODE")  # as a swap does
+            build = threads.submit(developed, "build", "--select", "fct_daily_spend")
+            with connect("owner", autocommit=True) as looking:
+                ((statement,),) = until(lambda: looking.execute(waiting).fetchall(), what="the build waits")
+            assert '"gold"."fct_transactions" in access share mode' in statement
+            running.connection.execute("UPDATE gold.fct_transactions SET amount = 9")
+        build.result()
+    assert _spent(running, MINE) == [(Decimal(9),)]
+
+
+@pytest.mark.parametrize("part", ["--empty", "--sample=3 days"])
+def test_no_part_takes_the_place_of_the_running_warehouse(running, part):
+    done = dbt("build", "--select", "fct_daily_spend", part)
+    assert not done.success
+    assert 'would put a part in the place of the running warehouse: run `eval "$(outlay env --dev)"` first' in str(
+        done.exception or [result.message for result in done.result.results]
+    )
+    assert _spent(running, "gold") == [(Decimal(7),)]
+
+
+def test_a_developer_needs_a_warehouse_that_was_built(warehouse):
+    done = developed("build", "--select", "fct_daily_spend")
+    assert not done.success
+    said = str(done.exception or [result.message for result in done.result.results])
+    assert "there is no running warehouse to develop beside: run `outlay build` first" in said
+
+
+def test_a_developers_role_changes_nothing_of_the_running_warehouse(running):
+    with connect("dev", autocommit=True) as connection:
+        relations = connection.execute(
+            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
+            " WHERE schemaname NOT IN ('pg_catalog', 'information_schema') AND schemaname !~ '^dev_'"
+        ).fetchall()
+        assert ("gold.fct_transactions",) in relations
+        for (relation,) in relations:
+            for statement in ("DELETE FROM", "TRUNCATE", "DROP TABLE"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute(f"{statement} {relation}")
+        for schema in ("live", "bronze", "silver", "reference", "staging", "intermediate", "gold", "public"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(f"CREATE TABLE {schema}.mine ()")
+        assert connection.execute("SELECT count(*) FROM gold.fct_transactions").fetchone() == (1,)
+
+
+def test_the_app_reads_nothing_that_a_developer_makes(running):
+    assert developed("build", "--select", "fct_daily_spend", "workspace_categories").success
+    with connect("app", autocommit=True) as connection:
+        for relation in ("fct_daily_spend", "workspace_categories", "progress"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(f"SELECT FROM {MINE}.{relation}")
+
+
+def test_all_sql_of_the_project_is_in_the_style_of_its_configuration(running):
+    done = subprocess.run(
+        [Path(sys.executable).with_name("sqlfluff"), "lint", "--nocolor", "models", "tests"],
+        cwd=DBT_PROJECT,
+        env={**os.environ, **dbt_variables(settings())},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _spent(warehouse: Warehouse, schema: str) -> list[tuple]:
+    return warehouse.rows(f"SELECT amount FROM {schema}.fct_daily_spend")  # noqa: S608
