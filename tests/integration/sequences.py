@@ -154,6 +154,32 @@ def _person(told: _Told) -> list[Step]:
     return [_changed(told, "user", told.rng.randint(1, 2), state)]
 
 
+def _report(told: _Told) -> list[Step]:
+    return [_delivered(told, "report", ("requested", "produced", "delivered", "failed"))]
+
+
+def _reminder(told: _Told) -> list[Step]:
+    return [_delivered(told, "reminder", ("set", "due", "delivered", "snoozed", "failed"))]
+
+
+def _delivered(told: _Told, subject: str, operations: tuple[str, ...]) -> Step:
+    """The next step of a report or reminder, or one that comes too late."""
+    number = told.rng.randint(1, 2)
+    before = told.entities.get((subject, number))
+    step = told.tell(
+        {
+            "subject": subject,
+            "number": number,
+            "version": before["version"] + told.rng.choice((1, 1, 1, 0)) if before else 1,
+            "operation": told.rng.choice(operations),
+            "hours": told.rng.randint(-48, 48),
+            "quarantined": told.rng.random() < 0.1,
+        }
+    )
+    told.entities[subject, number] = step
+    return step
+
+
 def _changed(told: _Told, entity: str, number: int, state: dict | None, *, elsewhere: bool = False) -> Step:
     before = told.entities.get((entity, number))
     version = before["version"] + 1 if before else 1
@@ -222,6 +248,8 @@ _HAPPENINGS = {
     _workspace: 8,
     _membership: 8,
     _person: 6,
+    _report: 6,
+    _reminder: 6,
 }
 """What may happen, and how often beside the others."""
 
@@ -231,6 +259,8 @@ def events_of(steps: list[Step], workspace_id: UUID) -> Iterator[tuple[str, dict
     for step in steps:
         if "transaction" in step:
             yield "transaction", _transaction(step, workspace_id), step.get("quarantined", False)
+        elif "subject" in step:
+            yield step["subject"], _step(step, workspace_id), step["quarantined"]
         else:
             yield "user", _entity(step, workspace_id), step.get("quarantined", False)
 
@@ -259,6 +289,24 @@ def _transaction(step: Step, workspace_id: UUID) -> dict[str, Any]:
         source="app",
         occurred_at=NOW,
         recorded_at=NOW,
+    )
+
+
+def _step(step: Step, workspace_id: UUID) -> dict[str, Any]:
+    at, subject = NOW + timedelta(hours=step["hours"]), step["subject"]
+    own = {"name": "monthly_summary", "period": "2026-04", "format": "pdf"}
+    if subject == "reminder":
+        own = {"about": "Rent is due", "due_at": NOW + timedelta(hours=step["version"] // 3)}
+    return getattr(events, subject)(
+        **{f"{subject}_id": _id(workspace_id, f"{subject} {step['number']}")},
+        **own,
+        workspace_id=workspace_id,
+        event_id=_id(workspace_id, f"event {step['event']}"),
+        version=step["version"],
+        operation=step["operation"],
+        source="app",
+        occurred_at=at,
+        recorded_at=at,
     )
 
 

@@ -42,6 +42,7 @@ MARTS = {
     "gold.dim_user": "workspace_id, user_id",
     "gold.dim_category": "workspace_id, category_id",
     "gold.dim_merchant": "workspace_id, merchant",
+    "gold.fct_deliveries": "workspace_id, subject_id, version",
     "gold.dim_currency": "currency",
     "gold.dim_date": "date_on",
     "intermediate.int_transactions_current": "workspace_id, transaction_id",

@@ -31,10 +31,15 @@ KEPT = sorted((Path(__file__).parents[1] / "vectors" / "sequences").glob("*.json
 
 TABLES = (
     *("reference.fx_rates", "intermediate.int_workspaces", "intermediate.int_entity_versions"),
-    "intermediate.int_entities_current",
+    *("intermediate.int_entities_current", "gold.fct_deliveries"),
     *("intermediate.int_transactions_current", "gold.fct_transactions", "gold.fct_daily_spend", "gold.dim_account"),
     *("gold.dim_user", "gold.dim_category", "gold.dim_merchant", "gold.dim_currency", "gold.dim_date"),
 )
+ACCEPTED_BY_LIVE = """(
+    SELECT workspace_id, entity AS subject, entity_id AS subject_id, version, operation AS outcome FROM live.events AS e
+    WHERE entity IN ('report', 'reminder') AND operation IN ('delivered', 'failed') AND decision = 'accepted'
+    AND (topic_id, partition, "offset") NOT IN (SELECT topic_id, partition, "offset" FROM silver.quarantine)
+) AS accepted"""
 UNITS = {"EUR": 2, "USD": 2, "JPY": 0}
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(3600)]
@@ -76,6 +81,7 @@ def test_incremental_builds_end_where_a_build_of_everything_does(warehouse, seed
     ((released,),) = warehouse.rows("SELECT count(*) FROM silver.quarantine_states WHERE released_in_batch IS NOT NULL")
     assert released, "some of what was set aside was released"
     assert _wrongly_converted(warehouse, rates) == []
+    assert _deliveries(warehouse, ACCEPTED_BY_LIVE) == _deliveries(warehouse, "gold.fct_deliveries") != set()
 
 
 def _publish_rates(warehouse: Warehouse, rng: Random, rates: dict[tuple[str, date], Decimal], *, days: int) -> None:
@@ -89,25 +95,28 @@ def _publish_rates(warehouse: Warehouse, rng: Random, rates: dict[tuple[str, dat
 
 
 def _publish_round(warehouse: Warehouse, rng: Random, rounds: dict[UUID, list[Step]]) -> None:
-    """The round of every sequence, in two batches of transactions and one of users, in any order, and between them some
-    of what rounds before left in quarantine, released.
+    """The round of every sequence, in two batches of transactions and one of each other topic, in any order.
+
+    Between them comes some of what rounds before left in quarantine, released.
 
     A sequence's own order is the log's; which of its events share a batch is chance.
     """
     first: list = []
     second: list = []
-    users: list = []
+    others: dict[str, list] = {"user": [], "report": [], "reminder": []}
     for workspace_id, steps in rounds.items():
         told = list(events_of(steps, workspace_id))
         transactions = [(event, bad) for topic, event, bad in told if topic == "transaction"]
         cut = rng.randint(0, len(transactions))
         first += transactions[:cut]
         second += transactions[cut:]
-        users += [(event, bad) for topic, event, bad in told if topic == "user"]
+        for topic, batch in others.items():
+            batch += [(event, bad) for of, event, bad in told if of == topic]
     batches = [("transaction", first), ("transaction", second)]
-    batches.insert(rng.randint(0, 2), ("user", users))
+    for other in others.items():
+        batches.insert(rng.randint(0, len(batches)), other)
     released = [held for held in warehouse.set_aside if rng.random() < 0.3]
-    batches.insert(rng.randint(0, 3), ("released", released))
+    batches.insert(rng.randint(0, len(batches)), ("released", released))
     for topic, batch in batches:
         if batch and topic == "released":
             warehouse.release(*batch)
@@ -117,6 +126,10 @@ def _publish_round(warehouse: Warehouse, rng: Random, rounds: dict[UUID, list[St
                 topic=topic,
                 quarantined=frozenset(event["event_id"] for event, bad in batch if bad),
             )
+
+
+def _deliveries(warehouse: Warehouse, relation: str) -> set[tuple]:
+    return set(warehouse.rows(f"SELECT workspace_id, subject, subject_id, version, outcome FROM {relation}"))  # noqa: S608
 
 
 def _keep(warehouse: Warehouse, schema: str) -> None:

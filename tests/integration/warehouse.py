@@ -39,7 +39,7 @@ from outlay.settings import Settings, settings
 from outlay.stack.environment import dbt_variables
 from tests.integration.databases import fresh_database
 
-TOPICS = {"transaction": Topic("transaction-log", 1), "user": Topic("user-log", 1)}
+TOPICS = {topic: Topic(f"{topic}-log", 1) for topic in ("transaction", "user", "report", "reminder")}
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 WORKSPACE, OTHER_WORKSPACE, ACCOUNT = UUID(int=1), UUID(int=2), UUID(int=3)
 
@@ -149,7 +149,7 @@ class Warehouse:
                 elif topic == "transaction":
                     self._transaction(place, event)
                 else:
-                    self._entity(place, event)
+                    self._entity(topic, place, event)
             if len(placed) > 1_000:  # as publication does
                 for table in TABLES[topic].values():
                     self.connection.execute(f"ANALYZE silver.{table}")
@@ -176,11 +176,9 @@ class Warehouse:
                 },
             )
 
-    def _entity(self, place: dict, event: dict) -> None:
+    def _entity(self, topic: str, place: dict, event: dict) -> None:
         own = (
             "event_id",
-            "entity",
-            "entity_id",
             "version",
             "operation",
             "actor_id",
@@ -190,11 +188,13 @@ class Warehouse:
             "occurred_at",
             "recorded_at",
         )
-        state = json.dumps({event["entity"]: event[event["entity"]]}, default=str)
+        entity, entity_id = events.thing(topic, event)
+        told = [entity] if topic == "user" else [name for name in event if name not in events.ENVELOPE]
+        state = json.dumps({name: event[name] for name in told}, default=str)
         workspace_id = event["workspace_id"] or events.NIL
-        known = {name: event[name] for name in own}
+        known = {name: event[name] for name in own} | {"entity": entity, "entity_id": entity_id}
         self._insert(
-            "user_events",
+            f"{topic}_events",
             {**known, **place, "workspace_id": workspace_id, "logged_at": NOW, "decision": "accepted", "state": state},
         )
 

@@ -9,6 +9,7 @@
 
 with touched as (
     {{ touched(ref('int_entity_versions'), ['workspace_id', 'entity', 'entity_id']) }}
+    and entity not in ('report', 'reminder') -- of which deliveries are told, step by step
 )
 
 select distinct on (v.workspace_id, v.entity, v.entity_id)
