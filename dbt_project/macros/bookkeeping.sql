@@ -1,14 +1,12 @@
 {# Where each model stands, and what each run of it cost. Both are about models, so every role may read them. #}
 {% macro create_bookkeeping() %}
-{{ refuse_what_cannot_be() }}
-{%- if is_development() %}
-create schema if not exists {{ target.schema }};
-{%- endif %}
+{{ refuse_parts_of_the_warehouse() }}
 {#- A lock and not only `if not exists`: two first runs at once would both try. -#}
-select pg_advisory_xact_lock(hashtextextended('outlay.bookkeeping', 0));
-{% if not is_development() -%}
+select pg_advisory_xact_lock(hashtextextended('outlay.bookkeeping of {{ target.schema }}', 0));
+{% if is_development() -%}
+create schema if not exists {{ target.schema }};
+{% else -%}
 create sequence if not exists gold.makings;
-grant usage on sequence gold.makings to outlay_dev;
 {% endif -%}
 create table if not exists {{ target.schema }}.progress (
     model     text        primary key, -- or a seed, or a view
@@ -17,11 +15,13 @@ create table if not exists {{ target.schema }}.progress (
     built_at  timestamptz not null,
     made      bigint      not null default 0 -- when it was last made anew, of everything: a number of gold.makings
 );
+{% if not is_development() -%}
 do $$ begin -- a table of an older version; asked first, for ALTER would wait for every build and every page
-    if not exists (select from pg_attribute where attrelid = '{{ target.schema }}.progress'::regclass and attname = 'made') then
-        alter table {{ target.schema }}.progress drop column if exists made_at, add column made bigint not null default 0;
+    if not exists (select from pg_attribute where attrelid = 'gold.progress'::regclass and attname = 'made') then
+        alter table gold.progress drop column if exists made_at, add column made bigint not null default 0;
     end if;
 end $$;
+{% endif -%}
 create table if not exists {{ target.schema }}.model_runs (
     invocation_id text        not null,
     model         text        not null,

@@ -1,5 +1,8 @@
 {# Whether this is a developer's target: one schema beside the running warehouse, which it only reads. #}
 {% macro is_development() -%}
+    {%- if target.name == 'dev' and not target.schema.startswith('dev_') -%}
+        {{ exceptions.raise_compiler_error('the schema of the target dev begins with dev_, not ' ~ target.schema ~ ': run `eval "$(outlay env --dev)"`') }}
+    {%- endif -%}
     {{ return(target.name == 'dev') }}
 {%- endmacro %}
 
@@ -8,15 +11,12 @@
     {{ return('empty' if invocation_args_dict.get('empty') else 'sample' if invocation_args_dict.get('sample') else none) }}
 {%- endmacro %}
 
-{# Before anything is done: what would spoil the running warehouse, and a developer's target with no warehouse beside it. #}
-{% macro refuse_what_cannot_be() %}
+{# Before anything is done. #}
+{% macro refuse_parts_of_the_warehouse() %}
     {%- if execute and only_part() and not is_development() -%}
         {{ exceptions.raise_compiler_error(
             '--' ~ only_part() ~ ' would put a part in the place of the running warehouse: run `eval "$(outlay env --dev)"` first'
         ) }}
-    {%- endif -%}
-    {%- if execute and is_development() and run_query("select to_regclass('gold.progress') is null")[0][0] -%}
-        {{ exceptions.raise_compiler_error('there is no running warehouse to develop beside: run `outlay build` first') }}
     {%- endif -%}
 {% endmacro %}
 
@@ -33,10 +33,13 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# Keep what a developer's model reads of the running warehouse from being swapped for a new table until its transaction ends: that
-   sees everything as it was at its first statement, to which a table made later is empty. Builds of single batches go on. LOCK is
-   no such statement, so it comes first. #}
+{# Before a developer's model looks at anything, for its transaction sees everything as at its first look, to which a table made later
+   is empty. Builds of the same schema take turns, and what it reads of the running warehouse is not swapped for a new table until it
+   ends; batches are applied meanwhile. LOCK is no look. #}
 {% macro hold_running(ids) %}
+    {%- if is_development() %}
+        lock table {{ target.schema }}.progress in share update exclusive mode;
+    {% endif -%}
     {%- for id in ids if is_development() and graph.nodes[id].defer_relation %}
         lock table {{ graph.nodes[id].defer_relation.relation_name }} in access share mode;
     {% endfor -%}

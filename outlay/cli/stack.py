@@ -128,9 +128,11 @@ def _development_schema(context: click.Context, param: click.Parameter, schema: 
 )
 def env(*, dev: bool, schema: str | None) -> None:
     """Print, for the shell, what the dbt and the Dagster command line need."""
-    from outlay.stack.environment import development_schema, variables
+    from outlay.stack.environment import development_schema, last_build, variables
 
     if schema and not dev:
         raise click.UsageError("--schema goes with --dev: the running warehouse has schemas of its own")
+    if dev and not (last_build(settings()) / "manifest.json").exists():
+        raise Failure("there is no warehouse to develop beside yet: run `outlay build`")
     for name, value in variables(settings(), development=(schema or development_schema()) if dev else None).items():
         click.echo(f"export {name}={shlex.quote(value)}")

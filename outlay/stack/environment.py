@@ -32,6 +32,7 @@ def dbt_variables(here: Settings) -> dict[str, str]:
     return _database(here, "dbt") | {
         "OUTLAY_DBT_TARGET": "prod",
         "DBT_DEFER": "false",
+        "DBT_STATE": "",
     }
 
 
@@ -42,12 +43,17 @@ def development_variables(here: Settings, schema: str) -> dict[str, str]:
         "OUTLAY_DBT_TARGET": "dev",
         "OUTLAY_DBT_SCHEMA": schema,
         "DBT_DEFER": "true",
+        "DBT_STATE": str(last_build(here)),
     }
 
 
 def development_schema() -> str:
     """A schema by the name of who asks: ``dev_ada``."""
-    name = re.sub(r"[^a-z0-9]+", "_", getpass.getuser().lower()).strip("_")
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # the system knows this user by number alone
+        user = ""
+    name = re.sub(r"[^a-z0-9]+", "_", user.lower()).strip("_")
     return f"dev_{name[:50] or 'me'}"
 
 
@@ -65,7 +71,6 @@ def _database(here: Settings, role: Role) -> dict[str, str]:
         "OUTLAY_PG_USER": to["user"],
         "OUTLAY_PG_PASSWORD": to["password"],
         "DBT_PROFILES_DIR": str(PROJECT / "dbt_project"),
-        "DBT_STATE": str(last_build(here)),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
 

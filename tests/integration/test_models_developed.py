@@ -1,4 +1,4 @@
-"""A developer's target builds beside the running warehouse: it follows it, and cannot change it or hold it up."""
+"""A developer's target builds beside the running warehouse: it follows it, and cannot change it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pytest
 from orchestration.defs.gold.project import DBT_PROJECT, target
 from outlay.db import connect
 from outlay.settings import settings
-from outlay.stack.environment import dbt_variables, development_variables, last_build
+from outlay.stack.environment import dbt_variables, development_variables
 from tests.integration.warehouse import Warehouse, build, dbt, opened, purchase
 from tests.support import until
 
@@ -45,13 +45,18 @@ def built(warehouse: Warehouse, *events: dict) -> None:
     """Publish and build the running warehouse, whose manifest is kept as that of its last build."""
     warehouse.publish(*events)
     build()
-    last_build(settings()).mkdir(parents=True, exist_ok=True)
-    shutil.copy(target() / "test" / "manifest.json", last_build(settings()))
+    _last().mkdir(exist_ok=True)
+    shutil.copy(target() / "test" / "manifest.json", _last())
 
 
 def developed(*arguments: str) -> Any:
     """``dbt`` in a developer's target, deferring to the running warehouse."""
-    return dbt(*arguments, variables=development_variables(settings(), MINE))
+    return dbt(*arguments, variables=development_variables(settings(), MINE) | {"DBT_STATE": str(_last())})
+
+
+def _last() -> Path:
+    """Not that of the stack itself, whose developers go on with theirs."""
+    return target() / "test" / "last"
 
 
 def test_a_model_of_a_developer_follows_the_running_warehouse_batch_by_batch(warehouse):
@@ -76,19 +81,20 @@ def test_a_table_made_anew_in_the_running_warehouse_makes_a_developers_anew(ware
     assert warehouse.rows(query) == [(True,), (True,)]
 
 
-def test_a_developers_build_looks_at_nothing_before_it_holds_the_tables_that_it_reads(running):
+def test_a_developers_build_looks_at_nothing_before_it_holds_the_tables_that_it_reads(warehouse):
     """Its transaction sees everything as at its first look: a table that is swapped in afterwards would be empty."""
+    built(warehouse, purchase(amount=Decimal(7)))
     waiting = "SELECT query FROM pg_stat_activity WHERE usename = 'outlay_dev' AND wait_event_type = 'Lock'"
     with ThreadPoolExecutor(1) as threads:
-        with running.connection.transaction():
-            running.connection.execute("LOCK TABLE gold.fct_transactions IN ACCESS EXCLUSIVE MODE")  # as a swap does
+        with warehouse.connection.transaction():
+            warehouse.connection.execute("LOCK TABLE gold.fct_transactions IN ACCESS EXCLUSIVE MODE")  # as a swap does
             build = threads.submit(developed, "build", "--select", "fct_daily_spend")
             with connect("owner", autocommit=True) as looking:
                 ((statement,),) = until(lambda: looking.execute(waiting).fetchall(), what="the build waits")
-            assert '"gold"."fct_transactions" in access share mode' in statement
-            running.connection.execute("UPDATE gold.fct_transactions SET amount = 9")
+            assert "in access share mode" in statement
+            warehouse.connection.execute("UPDATE gold.fct_transactions SET amount = 9")
         build.result()
-    assert _spent(running, MINE) == [(Decimal(9),)]
+    assert _spent(warehouse, MINE) == [(Decimal(9),)]
 
 
 @pytest.mark.parametrize("part", ["--empty", "--sample=3 days"])
@@ -99,13 +105,6 @@ def test_no_part_takes_the_place_of_the_running_warehouse(running, part):
         done.exception or [result.message for result in done.result.results]
     )
     assert _spent(running, "gold") == [(Decimal(7),)]
-
-
-def test_a_developer_needs_a_warehouse_that_was_built(warehouse):
-    done = developed("build", "--select", "fct_daily_spend")
-    assert not done.success
-    said = str(done.exception or [result.message for result in done.result.results])
-    assert "there is no running warehouse to develop beside: run `outlay build` first" in said
 
 
 def test_a_developers_role_changes_nothing_of_the_running_warehouse(running):
@@ -125,12 +124,49 @@ def test_a_developers_role_changes_nothing_of_the_running_warehouse(running):
         assert connection.execute("SELECT count(*) FROM gold.fct_transactions").fetchone() == (1,)
 
 
-def test_the_app_reads_nothing_that_a_developer_makes(running):
+def test_nobody_else_reads_what_a_developer_makes(running):
     assert developed("build", "--select", "fct_daily_spend", "workspace_categories").success
-    with connect("app", autocommit=True) as connection:
-        for relation in ("fct_daily_spend", "workspace_categories", "progress"):
-            with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                connection.execute(f"SELECT FROM {MINE}.{relation}")
+    granted = """
+        SELECT c.relname, role
+        FROM pg_class AS c, unnest(ARRAY['outlay_app', 'outlay_pipeline', 'outlay_projector']) AS role
+        WHERE c.relnamespace = %s::regnamespace AND c.relkind IN ('r', 'v')
+        AND has_table_privilege(role, c.oid, 'SELECT')
+    """
+    made = "SELECT relname FROM pg_class WHERE relnamespace = %s::regnamespace AND relkind IN ('r', 'v')"
+    relations = {"fct_daily_spend", "workspace_categories", "progress", "model_runs"}
+    assert {name for (name,) in running.rows(made, MINE)} == relations
+    assert running.rows(granted, MINE) == []
+    assert running.rows(granted.replace("outlay_projector", "outlay_dev"), "gold"), "such a question has answers"
+
+
+def test_a_schema_by_the_name_of_another_role_is_not_searched_by_it(running):
+    """Its functions would run with that role's rights: the builds' locks hash a text, as this one claims to."""
+    with connect("dev", autocommit=True) as connection:
+        for role in ("outlay_dbt", "outlay_pipeline", "outlay_owner"):
+            connection.execute(f"CREATE SCHEMA {role}")
+            connection.execute(f"GRANT USAGE ON SCHEMA {role} TO PUBLIC")
+            connection.execute(
+                f"CREATE FUNCTION {role}.hashtextextended(text, integer) RETURNS bigint LANGUAGE sql RETURN 4711"
+            )
+    for role in ("dbt", "pipeline", "owner"):
+        with connect(role, autocommit=True) as connection:
+            assert connection.execute("SELECT hashtextextended('a', 0) <> 4711").fetchone() == (True,)
+
+
+def test_a_developers_target_has_no_schema_of_the_running_warehouse(running):
+    variables = dbt_variables(settings()) | {"OUTLAY_DBT_TARGET": "dev", "OUTLAY_DBT_SCHEMA": "gold"}
+    done = subprocess.run(
+        [Path(sys.executable).with_name("dbt"), "run-operation", "drop_development"],
+        cwd=DBT_PROJECT,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "the schema of the target dev begins with dev_, not gold" in done.stdout
+    assert _spent(running, "gold") == [(Decimal(7),)]
 
 
 def test_all_sql_of_the_project_is_in_the_style_of_its_configuration(running):

@@ -17,7 +17,7 @@ import pytest
 
 from orchestration.defs.gold.project import target
 from outlay.settings import PROJECT, settings
-from outlay.stack.environment import development_schema, last_build
+from outlay.stack.environment import development_schema
 from tests.integration.warehouse import Warehouse, build, opened, purchase
 
 pytestmark = pytest.mark.integration
@@ -70,8 +70,6 @@ def warehouse(stack, tmp_path_factory) -> Iterator[Warehouse]:
             purchase(occurred_on=OLD),
         )
         build()
-        last_build(settings()).mkdir(parents=True, exist_ok=True)
-        shutil.copy(target() / "test" / "manifest.json", last_build(settings()))
         yield warehouse
 
 
@@ -82,7 +80,13 @@ def shell(warehouse, tmp_path_factory) -> Shell:
     for part in ("dbt_project", "seeds"):
         shutil.copytree(PROJECT / part, folder / part, ignore=shutil.ignore_patterns("target", "logs"))
     shell = Shell(folder)
+    home = tmp_path_factory.mktemp("home")  # of this warehouse, and not of the whole stack
+    for file in ("state.json", "secrets.json"):
+        shutil.copy(settings().home / file, home)
+    (home / "dbt" / "last").mkdir(parents=True)
+    shutil.copy(target() / "test" / "manifest.json", home / "dbt" / "last")
     shell.variables |= {
+        "OUTLAY_HOME": str(home),
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "KEPT": str(tmp_path_factory.mktemp("shell")),
         **{f"GIT_{who}_{what}": "ada@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},

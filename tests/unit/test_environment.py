@@ -15,6 +15,8 @@ def home(tmp_path, monkeypatch):
     """A home as `outlay up` leaves it."""
     (tmp_path / "state.json").write_text(json.dumps({"ports": {"postgres": 5432}}))
     (tmp_path / "secrets.json").write_text(json.dumps({"dbt": "of-dbt", "dev": "of-dev", "dagster": "of-dagster"}))
+    (tmp_path / "dbt" / "last").mkdir(parents=True)
+    (tmp_path / "dbt" / "last" / "manifest.json").write_text("{}")
     monkeypatch.setenv("OUTLAY_HOME", str(tmp_path))
     settings.cache_clear()
     yield
@@ -30,7 +32,7 @@ def env(*arguments: str) -> dict[str, str]:
 def test_the_running_warehouse_is_the_role_that_owns_it():
     printed = env()
     assert (printed["OUTLAY_PG_USER"], printed["OUTLAY_PG_PASSWORD"]) == ("outlay_dbt", "of-dbt")
-    assert (printed["OUTLAY_DBT_TARGET"], printed["DBT_DEFER"]) == ("prod", "false")
+    assert (printed["OUTLAY_DBT_TARGET"], printed["DBT_DEFER"], printed["DBT_STATE"]) == ("prod", "false", "''")
 
 
 def test_development_has_a_schema_of_its_own_and_never_the_owners_password(monkeypatch):
@@ -44,6 +46,13 @@ def test_development_has_a_schema_of_its_own_and_never_the_owners_password(monke
     )
     assert "of-dbt" not in str(printed)
     assert env("--dev", "--schema", "dev_trial")["OUTLAY_DBT_SCHEMA"] == "dev_trial"
+
+
+def test_development_is_beside_a_warehouse_that_was_built(tmp_path):
+    (tmp_path / "dbt" / "last" / "manifest.json").unlink()
+    done = CliRunner().invoke(cli, ["env", "--dev"])
+    assert done.exit_code == 1
+    assert "there is no warehouse to develop beside yet: run `outlay build`" in done.output
 
 
 def test_a_schema_for_development_cannot_be_one_of_the_running_warehouse():

@@ -56,7 +56,7 @@ def _parse(file: Path) -> None:
 
     folder = file.parent / "parse"
     with chdir(DBT_PROJECT):  # dbt goes there and stays
-        done = dbtRunner().invoke(["parse", *flags(folder)])
+        done = dbtRunner().invoke(["parse", "--target", "prod", *flags(folder)])
     if not done.success:
         raise NotParsed(f"{DBT_PROJECT} does not parse: {done.exception}")
     os.replace(folder / "manifest.json", file)
