@@ -23,9 +23,8 @@ def collect_seldom() -> None:
 def keep_freed() -> None:
     """Let the allocator, where it is glibc's, keep what a batch has freed for the next one; before there are threads.
 
-    By itself it gives each array of a batch back to the system and takes it anew, page by page: a third to a half of
-    the time that reading a batch takes. Threads share two arenas: with one for each, each keeps what its largest
-    batches once took, a quarter of a projector's memory.
+    By itself it may give each array of a batch back to the system and take it anew, page by page. Threads share two
+    arenas: with one for each, each keeps what its largest batches once took, a quarter of a projector's memory.
     """
     with suppress(AttributeError):  # another C library
         allocator = ctypes.CDLL(None)

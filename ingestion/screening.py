@@ -141,10 +141,10 @@ class _Values:
 
     def _not_plain(self, start: np.ndarray, length: np.ndarray) -> np.ndarray:
         """Which of the texts are long, or hold a NUL or a byte outside ASCII."""
-        width = min(int(length.max(initial=0)), LONGEST_TEXT)
-        texts = sliding_window_view(self.buffer, max(width, 1))[start]
+        width = min(int(length.max(initial=1)), LONGEST_TEXT)
+        texts = sliding_window_view(self.buffer, width)[start]
         odd = (texts - np.uint8(1)) >= np.uint8(127)
-        odd &= np.arange(max(width, 1), dtype=np.int16) < np.minimum(length, LONGEST_TEXT).astype(np.int16)[:, None]
+        odd &= np.arange(width, dtype=np.int16) < np.minimum(length, width).astype(np.int16)[:, None]
         if not odd.any() and width < LONGEST_TEXT:
             return np.zeros(0, np.int64)
         return np.nonzero(odd.any(axis=1) | (length > LONGEST_TEXT))[0]

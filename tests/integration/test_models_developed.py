@@ -154,32 +154,28 @@ def test_a_schema_by_the_name_of_another_role_is_not_searched_by_it(running):
 
 
 def test_a_developers_target_has_no_schema_of_the_running_warehouse(running):
-    variables = dbt_variables(settings()) | {"OUTLAY_DBT_TARGET": "dev", "OUTLAY_DBT_SCHEMA": "gold"}
-    done = subprocess.run(
-        [Path(sys.executable).with_name("dbt"), "run-operation", "drop_development"],
-        cwd=DBT_PROJECT,
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
+    done = _ran("dbt", "run-operation", "drop_development", OUTLAY_DBT_TARGET="dev", OUTLAY_DBT_SCHEMA="gold")
     assert done.returncode != 0
     assert "the schema of the target dev begins with dev_, not gold" in done.stdout
     assert _spent(running, "gold") == [(Decimal(7),)]
 
 
 def test_all_sql_of_the_project_is_in_the_style_of_its_configuration(running):
-    done = subprocess.run(
-        [Path(sys.executable).with_name("sqlfluff"), "lint", "--nocolor", "models", "tests"],
+    done = _ran("sqlfluff", "lint", "--nocolor", "models", "tests")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _ran(program: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """A program of the environment, in the dbt project, as the role that owns the running warehouse."""
+    return subprocess.run(
+        [Path(sys.executable).with_name(program), *arguments],
         cwd=DBT_PROJECT,
-        env={**os.environ, **dbt_variables(settings())},
+        env={**os.environ, **dbt_variables(settings()), **variables},
         capture_output=True,
         text=True,
         timeout=600,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def _spent(warehouse: Warehouse, schema: str) -> list[tuple]:

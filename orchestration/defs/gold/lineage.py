@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from dagster import MetadataValue, deserialize_value, serialize_value
+
+from outlay.stack import files
 
 LINEAGE = "dagster/column_lineage"
 """The metadata of an output that Dagster shows as the lineage of its columns."""
@@ -50,9 +51,7 @@ class Lineage:
         found = metadata.get(LINEAGE)
         if found is not None:
             self._known[unique_id] = {"of": self._version(unique_id), "lineage": serialize_value(found)}
-            unfinished = self._file.with_suffix(f".{os.getpid()}")
-            unfinished.write_text(json.dumps(self._known))
-            unfinished.replace(self._file)
+            files.write(self._file, json.dumps(self._known))
 
     def _version(self, unique_id: str) -> str:
         node = self._nodes[unique_id]

@@ -8,7 +8,6 @@ Dagster's the same way.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import chdir
 from functools import cache
@@ -24,6 +23,7 @@ from orchestration.defs.gold.lineage import Lineage
 from orchestration.defs.gold.project import DBT_PROJECT, flags, target
 from outlay.db import session
 from outlay.settings import settings
+from outlay.stack import files
 from outlay.stack.environment import dbt_variables, last_build
 
 if TYPE_CHECKING:
@@ -94,9 +94,7 @@ def keep_as_last_build() -> None:
     """Keep the manifest of this run for developers of models, who build what differs from it: `DBT_STATE`."""
     kept = last_build(settings()) / "manifest.json"
     kept.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = kept.with_suffix(f".{os.getpid()}")
-    shutil.copyfile(_folder() / "manifest.json", unfinished)
-    unfinished.replace(kept)
+    files.write(kept, (_folder() / "manifest.json").read_text())
 
 
 def _folder() -> Path:
