@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
@@ -12,10 +13,12 @@ from uuid import UUID
 from ingestion import events
 from ingestion.codec import Codec
 from ingestion.producer import EventProducer
+from outlay.ledger.backlog import backlog
 from outlay.settings import settings
 
 TOPIC = "transaction"
 _SHAPES = 10_000  # of all purchases: what differs beside the ids
+_PATIENCE = 60  # seconds
 
 
 def purchase(workspace: UUID, account: UUID, number: int) -> dict[str, Any]:
@@ -47,6 +50,18 @@ def write(count: int, *, households: int = 1_000) -> None:
             producer.send_encoded(TOPIC, event, value)
         if producer.flush(120):
             raise SystemExit("Kafka has not acknowledged all purchases: see `outlay status`")
+
+
+def wait_until_read() -> None:
+    """Return when live has read every purchase; without a projector that comes further, say so and end."""
+    unread, deadline = backlog()[TOPIC]["unread"], time.monotonic() + _PATIENCE
+    while unread:
+        time.sleep(0.5)
+        left = backlog()[TOPIC]["unread"]
+        if left < unread:
+            unread, deadline = left, time.monotonic() + _PATIENCE
+        elif time.monotonic() > deadline:
+            raise SystemExit(f"live has read none of {unread:,} events for {_PATIENCE} s: `outlay up --only live`")
 
 
 def encoded(codec: Codec, count: int, *, households: int = 1_000) -> Iterator[tuple[dict[str, Any], UUID, bytes]]:

@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=1_000_000)
     count = parser.parse_args().events
     _timed("written", lambda: purchases.write(count))
-    _timed("read by live", _until_read)
+    _timed("read by live", purchases.wait_until_read)
     _timed("landed", _land)
     print(f"live holds {_in_live():,} events")
     waits: list[float] = []
@@ -53,13 +53,6 @@ def _timed(what: str, work: Callable[[], None]) -> None:
     began = time.perf_counter()
     work()
     print(f"{what} in {time.perf_counter() - began:.1f} s", flush=True)
-
-
-def _until_read() -> None:
-    from outlay.ledger.backlog import backlog
-
-    while backlog()["transaction"]["unread"]:
-        time.sleep(0.5)
 
 
 def _land() -> None:

@@ -52,7 +52,7 @@ def _measure(size: int, more: int) -> dict[str, Any]:
 
 def _on_top(more: int) -> dict[str, Any]:
     purchases.write(more)
-    _wait_for_live()
+    purchases.wait_until_read()
     return _build()
 
 
@@ -61,18 +61,13 @@ def _fill(size: int) -> None:
     if missing > 0:
         _say(f"writing {missing:,} events")
         purchases.write(missing)
-    _wait_for_live()
+    purchases.wait_until_read()
 
 
 def _in_log() -> int:
     with session("projector") as connection:
         asked = "SELECT coalesce(sum(next_offset), 0)::bigint FROM live.offsets WHERE topic = 'transaction'"
         return connection.execute(asked).fetchone()[0] + backlog()["transaction"]["unread"]
-
-
-def _wait_for_live() -> None:
-    while backlog()["transaction"]["unread"]:
-        time.sleep(0.5)
 
 
 def _empty() -> None:
