@@ -12,8 +12,7 @@ from dagster_pyspark import LazyPySparkResource
 from pyspark.sql import SparkSession
 
 from outlay.settings import Settings, settings
-from outlay.stack import jars
-from outlay.stack.services.spark import check_remote
+from outlay.stack.services.spark import check_remote, lake_options, libraries
 
 SESSION = {
     "spark.sql.session.timeZone": "UTC",
@@ -34,12 +33,12 @@ def spark_config(here: Settings) -> dict[str, Any]:
     if here.spark.startswith("sc://"):
         return {"spark.remote": here.spark, **SESSION}
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # its workers would run the first python3 of the path
-    avro = ",".join(str(path) for path in jars.paths("spark", here.cache))
     return {
         "spark.master": here.spark,
         "spark.app.name": "outlay",
-        "spark.jars": avro,
+        "spark.jars": ",".join(map(str, libraries(here))),
         "spark.ui.enabled": "false",
+        **lake_options(here),
         **SESSION,
     }
 

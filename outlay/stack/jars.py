@@ -11,6 +11,7 @@ import tarfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,12 +24,22 @@ LOCK = Path(__file__).with_name("jars.lock")
 
 REGISTRY = "io.apicurio:apicurio-registry-app:tar.gz:all:3.0.9"
 SPARK_AVRO = "org.apache.spark:spark-avro_2.13:4.1.1"
+HADOOP_AWS = "org.apache.hadoop:hadoop-aws:3.4.2"  # of the Hadoop that pyspark has
+SPARK_COMMITTERS = "org.apache.spark:spark-hadoop-cloud_2.13:4.1.1"
+_AWS_SDK = "2.29.52"  # that hadoop-aws was made with
 PINS = {
     "kafka": ("org.apache.kafka:kafka_2.13:4.1.1", "org.apache.logging.log4j:log4j-slf4j-impl:2.24.3"),
     "registry": (REGISTRY,),
     "spark": (SPARK_AVRO,),
+    "s3": (
+        *(HADOOP_AWS, SPARK_COMMITTERS),
+        *(f"software.amazon.awssdk:{module}:{_AWS_SDK}" for module in ("s3", "s3-transfer-manager", "sts")),
+    ),
 }
-_ALONE = ("registry", "spark")  # the registry's archive is complete, and pyspark has what spark-avro needs
+"""By what they are for. ``s3``: what Spark needs beside its own for a lake on S3; of Amazon's SDK the parts that
+hadoop-aws uses, as the whole is one jar of 640 MB."""
+_ALONE = (REGISTRY, SPARK_AVRO, HADOOP_AWS, SPARK_COMMITTERS)
+"""Taken without what they say they need: the registry's archive is complete, pyspark has the rest of Spark's."""
 
 
 @dataclass(frozen=True)
@@ -160,12 +171,21 @@ def lock(cache: Path, pinned: Mapping[str, Sequence[str]] = PINS, *, by: str = "
 
 
 def _resolve(context: MavenContext, server: str, pins: Sequence[str]) -> list[Artifact]:
-    if server in _ALONE:
-        return [_artifact(context, pin) for pin in pins]
+    alone = [_artifact(context, pin) for pin in pins if pin in _ALONE]
     # raw: the versions that the server itself names, not those of another dependency's bill of materials
-    asked = [Dependency(_artifact(context, pin), raw=True) for pin in pins]
-    inputs, transitive = context.resolver.resolve(asked)
-    return [dependency.artifact for dependency in (*inputs, *transitive)]
+    asked = [Dependency(_artifact(context, pin), raw=True) for pin in pins if pin not in _ALONE]
+    inputs, transitive = context.resolver.resolve(asked) if asked else ([], [])
+    found = [dependency.artifact for dependency in (*inputs, *transitive)]
+    if server == "s3":
+        found = [artifact for artifact in found if not _in_pyspark(artifact.artifactId)]
+    return alone + found
+
+
+def _in_pyspark(artifact: str) -> bool:
+    """Whether pyspark brings a library in a version of its own, or SLF4J's stand-in for it."""
+    found = find_spec("pyspark")
+    names = [path.name for path in Path(found.origin).parent.glob(f"jars/{artifact}-*.jar")] if found else []
+    return artifact == "commons-logging" or any(name.removeprefix(f"{artifact}-")[0].isdigit() for name in names)
 
 
 if __name__ == "__main__":

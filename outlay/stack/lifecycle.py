@@ -14,7 +14,7 @@ from outlay.stack import files, health, home, jars, ports, preflight, processes
 from outlay.stack.conf import supervisord_conf
 from outlay.stack.errors import Broken, NotReady, StackError
 from outlay.stack.log_tail import last_words
-from outlay.stack.services import specs
+from outlay.stack.services import spark, specs
 from outlay.stack.spec import ServiceSpec, with_needs
 from outlay.stack.supervisor import UNREACHABLE, Supervisor
 
@@ -38,7 +38,7 @@ def up(here: Settings, *, only: set[Service] | None = None, say: Say, progress: 
     preflight.check(here.home, _embedded(here, wanted))
     home.make(here.home)
     with files.locked(home.lock_file(here.home)):
-        jars.fetch([s for s in ("kafka", "registry", "spark") if s in _embedded(here, wanted)], here.cache, progress)
+        jars.fetch(_jar_groups(here, wanted), here.cache, progress)
         supervisor = Supervisor(here.home)
         if not supervisor.alive():
             _stop_leftovers(here.home, say)
@@ -77,6 +77,11 @@ def _embedded(here: Settings, wanted: set[Service]) -> set[Service]:
     if needed & {"live", "app"}:
         needed |= {"kafka", "registry"}
     return {name for name in needed if not given.get(name)}
+
+
+def _jar_groups(here: Settings, wanted: set[Service]) -> list[str]:
+    ours = [name for name in ("kafka", "registry") if name in _embedded(here, wanted)]
+    return ours + (spark.jar_groups(here) if "spark" in wanted else [])
 
 
 def _remember(here: Settings, supervisor: Supervisor) -> Settings:

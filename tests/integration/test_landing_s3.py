@@ -3,71 +3,28 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
 from uuid import UUID
 
-import boto3
 import httpx
 import pytest
 import s3fs
-from moto.server import ThreadedMotoServer
 
 from ingestion import events
 from ingestion.landing import CorruptedFile, LakeUnavailable, read_file, store
 from outlay.ledger import layers
 from tests.integration.bronze import Bronze, own_bronze
+from tests.integration.s3 import BUCKET, LAKE, S3, SECRET, s3_server
 from tests.landing import append, purchase
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
-TOPIC, BUCKET, SECRET = "transaction", "lake", "the-secret-of-the-tests"
-LAKE = f"s3://{BUCKET}/outlay"
-
-
-@dataclass
-class S3:
-    server: ThreadedMotoServer
-    port: int
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def client(self, service: str = "s3"):
-        return boto3.client(service, endpoint_url=self.url)
-
-    def keys(self) -> list[str]:
-        return [entry["Key"] for entry in self.client().list_objects_v2(Bucket=BUCKET).get("Contents", [])]
-
-    def stop(self) -> None:
-        self.server.stop()
-
-    def start(self) -> None:
-        """On the port where it was before; what it holds is still there."""
-        self.server = ThreadedMotoServer("127.0.0.1", port=self.port, verbose=False)
-        self.server.start()
+TOPIC = "transaction"
 
 
 @pytest.fixture
-def s3(monkeypatch) -> Iterator[S3]:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    here = S3(server, server.get_host_and_port()[1])
-    monkeypatch.setenv("AWS_ENDPOINT_URL", here.url)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key-of-the-tests")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    s3fs.S3FileSystem.clear_instance_cache()
-    here.client().create_bucket(Bucket=BUCKET)
-    try:
+def s3() -> Iterator[S3]:
+    with s3_server() as here:
         yield here
-    finally:
-        httpx.post(f"{here.url}/moto-api/reset")
-        here.stop()
-        s3fs.S3FileSystem.clear_instance_cache()
 
 
 @pytest.fixture
@@ -95,7 +52,7 @@ def values(bronze: Bronze) -> dict[UUID, dict]:
 def test_events_land_on_s3_and_are_read_back_as_they_were_written(bronze, s3):
     purchases = landed(bronze)
     assert values(bronze) == {each["event_id"]: each for each in purchases}
-    assert sorted(s3.keys()) == sorted(f"outlay/{file.path}" for file in bronze.files)
+    assert sorted(s3.stored()) == sorted(f"outlay/{file.path}" for file in bronze.files)
     figures = layers._bronze(bronze.files, bronze.lake)
     assert figures == {"transactions": 12, "totals": {"EUR": "14.76"}}
 

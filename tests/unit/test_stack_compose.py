@@ -29,12 +29,11 @@ def test_it_follows_the_compose_specification():
 
 
 def test_each_command_is_the_one_that_up_runs(services):
-    (avro,) = jars.paths("spark", CACHE)
     scratch = "/var/lib/outlay/spark"
     values = spark.configuration(host="0.0.0.0", port=15002, scratch=scratch, java_options=())  # noqa: S104
     expected = {
         "postgres": ["postgres", *postgres.options(host="*", memory=4 * 2**30)],
-        "spark": ["spark-submit", *spark.arguments(values, avro=str(avro))],
+        "spark": ["spark-submit", *spark.arguments(values, class_path=jars.paths("spark", CACHE))],
         "live": own.live_command(host="0.0.0.0", port=9464),  # noqa: S104
         "code": dagster.code_command(host="0.0.0.0", port=4266),  # noqa: S104
         "webserver": dagster.webserver_command(host="0.0.0.0", port=3000, workspace_file=WORKSPACE),  # noqa: S104

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from outlay.stack.spec import ServiceSpec
 
 SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
 HEAP = "1200m"
+_CLOUD = "org.apache.spark.internal.io.cloud"
 
 
 def configuration(*, host: str, port: int, scratch: str, java_options: Sequence[str]) -> dict[str, str]:
@@ -35,14 +37,53 @@ def configuration(*, host: str, port: int, scratch: str, java_options: Sequence[
     }
 
 
-def arguments(values: dict[str, str], *, avro: str) -> list[str]:
-    """What follows ``spark-submit``; `avro` is the path of the spark-avro jar."""
+def arguments(values: Mapping[str, str], *, class_path: Sequence[Path]) -> list[str]:
+    """What follows ``spark-submit``; `class_path` are the jars of `libraries`."""
     return [
         *("--class", SERVER, "--name", "outlay", "--master", "local[*]"),
-        *("--driver-memory", HEAP, "--driver-class-path", avro),
+        *("--driver-memory", HEAP, "--driver-class-path", os.pathsep.join(map(str, class_path))),
         *(part for name, value in values.items() for part in ("--conf", f"{name}={value}")),
         "spark-internal",
     ]
+
+
+def jar_groups(here: Settings) -> list[str]:
+    """Which jars (`outlay.stack.jars.PINS`) a Spark that we start needs: none when another Connect server is used."""
+    if (here.spark_remote or "").startswith("sc://"):
+        return []
+    return ["spark", "s3"] if _on_s3(here) else ["spark"]
+
+
+def libraries(here: Settings) -> list[Path]:
+    """The jars of `jar_groups`."""
+    return [path for group in jar_groups(here) for path in jars.paths(group, here.cache)]
+
+
+def lake_options(here: Settings) -> dict[str, str]:
+    """Spark's settings for a lake on S3; none for another.
+
+    Endpoint and region are those of the usual AWS variables; the keys Spark takes from them by itself. What tasks write
+    are uploads that S3 completes when the job commits, so that nothing is renamed, and a task that died left nothing.
+    """
+    if not _on_s3(here):
+        return {}
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    given = {
+        "fs.s3a.endpoint": endpoint,
+        "fs.s3a.endpoint.region": region,
+        "fs.s3a.path.style.access": "true" if endpoint else None,
+        "fs.s3a.committer.name": "magic",
+    }
+    return {
+        "spark.sql.sources.commitProtocolClass": f"{_CLOUD}.PathOutputCommitProtocol",
+        "spark.sql.parquet.output.committer.class": f"{_CLOUD}.BindingParquetOutputCommitter",
+        **{f"spark.hadoop.{name}": value for name, value in given.items() if value},
+    }
+
+
+def _on_s3(here: Settings) -> bool:
+    return here.lake.startswith("s3://")
 
 
 def distribution() -> Path:
@@ -58,14 +99,14 @@ def environment() -> dict[str, str]:
 
 
 def command(here: Settings) -> tuple[str, ...]:
-    (avro,) = jars.paths("spark", here.cache)
     values = configuration(
         host="127.0.0.1",
         port=here.port("spark"),
         scratch=str(here.home / "spark"),
         java_options=options(here.home),
     )
-    return (str(distribution() / "bin" / "spark-submit"), *arguments(values, avro=str(avro)))
+    submitted = arguments(values | lake_options(here), class_path=libraries(here))
+    return (str(distribution() / "bin" / "spark-submit"), *submitted)
 
 
 def spec(here: Settings) -> ServiceSpec:
