@@ -3,7 +3,7 @@
 from dagster import Definitions
 
 from orchestration import automation
-from orchestration.defs import bronze, gold, silver
+from orchestration.defs import bronze, gold, quality, silver
 from orchestration.resources import resources
 
 defs = automation.freshness(
@@ -11,6 +11,7 @@ defs = automation.freshness(
         bronze.defs,
         silver.defs,
         gold.defs,
+        quality.defs,
         automation.defs,
         Definitions(resources=resources()),
     )

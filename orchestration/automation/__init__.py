@@ -4,10 +4,14 @@ from dagster import Definitions
 
 from orchestration.automation.failures import failed_runs
 from orchestration.automation.freshness import freshness
-from orchestration.automation.jobs import build_job, land_job
+from orchestration.automation.jobs import build_job, data_docs_job, land_job
 from orchestration.automation.schedules import build_hourly
-from orchestration.automation.sensors import unlanded_events
+from orchestration.automation.sensors import unlanded_events, unshown_results
 
 __all__ = ["defs", "freshness"]
 
-defs = Definitions(jobs=[build_job, land_job], schedules=[build_hourly], sensors=[unlanded_events, failed_runs])
+defs = Definitions(
+    jobs=[build_job, land_job, data_docs_job],
+    schedules=[build_hourly],
+    sensors=[unlanded_events, unshown_results, failed_runs],
+)

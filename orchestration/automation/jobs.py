@@ -1,4 +1,4 @@
-"""The two things people run."""
+"""What people and sensors run."""
 
 from dagster import AssetSelection, define_asset_job, in_process_executor
 
@@ -15,5 +15,12 @@ land_job = define_asset_job(
     "land",
     selection=AssetSelection.groups("bronze"),
     description="From the log to bronze alone: lands what is new.",
+    executor_def=in_process_executor,
+)
+
+data_docs_job = define_asset_job(
+    "data_docs",
+    selection=AssetSelection.groups("quality"),
+    description="Great Expectations' pages of what the checks found.",
     executor_def=in_process_executor,
 )

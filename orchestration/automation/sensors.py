@@ -1,6 +1,7 @@
-"""Builds by what happens: events that no build has landed, and events that somebody released from quarantine."""
+"""Runs by what happens: events that no build has landed, events released from quarantine, results of checks."""
 
 from dagster import (
+    DagsterInstance,
     DagsterRunStatus,
     DefaultSensorStatus,
     RunRequest,
@@ -13,8 +14,9 @@ from dagster import (
 
 from ingestion.contracts import TOPICS
 from ingestion.landing import pending
-from orchestration.automation.jobs import build_job
+from orchestration.automation.jobs import build_job, data_docs_job
 from orchestration.batches.register import waiting_releases
+from orchestration.expectations import data_docs
 from outlay.db import session
 from outlay.settings import settings
 
@@ -43,12 +45,32 @@ def unlanded_events(context: SensorEvaluationContext) -> SensorResult | SkipReas
     total = sum(unlanded.values()) + released
     if total == 0:
         return SkipReason("bronze holds every event of the log, and nothing released waits")
-    busy = context.instance.get_run_records(RunsFilter(job_name=build_job.name, statuses=_WAITING_OR_RUNNING), limit=1)
-    if busy:
-        return SkipReason(f"{total} events wait; run {busy[0].dagster_run.run_id} will take them or the next tick will")
+    if build := _build(context.instance):
+        return SkipReason(f"{total} events wait; run {build} will take them or the next tick will")
     tags = {
         "outlay/launched_by": "sensor",
         "outlay/unlanded_events": str(total - released),
         "outlay/released_events": str(released),
     }
     return SensorResult(run_requests=[RunRequest(tags=tags)])
+
+
+@sensor(
+    job=data_docs_job,
+    minimum_interval_seconds=60,
+    description="Asks for Data Docs when Great Expectations has found something since, whether or not it held.",
+    default_status=DefaultSensorStatus.RUNNING if settings().auto_build else DefaultSensorStatus.STOPPED,
+)
+def unshown_results(context: SensorEvaluationContext) -> RunRequest | SkipReason:
+    result = data_docs.newest(settings().home)
+    if result is None:
+        return SkipReason("no suite has run yet")
+    if build := _build(context.instance):
+        return SkipReason(f"run {build} may find more")
+    return RunRequest(run_key=result, tags={"outlay/launched_by": "sensor"})
+
+
+def _build(instance: DagsterInstance) -> str | None:
+    """The id of the run of the build job that waits or runs."""
+    chosen = RunsFilter(job_name=build_job.name, statuses=_WAITING_OR_RUNNING)
+    return next((record.dagster_run.run_id for record in instance.get_run_records(chosen, limit=1)), None)

@@ -41,6 +41,8 @@ class Outcome:
 
     suite: str
     figures: list[dict[str, Any]]
+    result: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """What Great Expectations said, in its own words, for its pages."""
 
     @property
     def passed(self) -> bool:
@@ -110,7 +112,7 @@ def _whole(suite: str, frame: pd.DataFrame) -> Any:
 
 
 def _context() -> Any:
-    gx = _library()
+    gx = library()
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     context = gx.get_context(mode="ephemeral")
@@ -119,21 +121,21 @@ def _context() -> Any:
 
 
 def _held(suite: str, batch: Any, expected: Sequence[Expected]) -> Outcome:
-    gx = _library()
+    gx = library()
     expectations = [getattr(gx.expectations, each.type)(**each.arguments) for each in expected]
     validated = batch.validate(
         gx.ExpectationSuite(suite, expectations=expectations),
         result_format={"result_format": "BASIC", "partial_unexpected_count": EXAMPLES},
     )
-    return Outcome(suite, [_figures(suite, result) for result in validated.results])
+    return Outcome(suite, [_figures(suite, result) for result in validated.results], validated.to_json_dict())
 
 
 def preload() -> None:
     """Begin to import the library in the background, while the caller waits for something else."""
-    threading.Thread(target=_library, name="import-great-expectations", daemon=True).start()
+    threading.Thread(target=library, name="import-great-expectations", daemon=True).start()
 
 
-def _library() -> ModuleType:
+def library() -> ModuleType:
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # read when the library is imported
     return importlib.import_module("great_expectations")
 

@@ -21,6 +21,7 @@ VERBS = {
     "merchants": "outlay.cli.merchants:merchants",
     "build": "outlay.cli.build:build",
     "dead-letters": "outlay.cli.dead_letters:dead_letters",
+    "data-docs": "outlay.cli.stack:data_docs",
     "quarantine": "outlay.cli.quarantine:quarantine",
     "rates": "outlay.cli.rates:rates",
     "bronze": "outlay.cli.bronze:bronze",

@@ -1,4 +1,4 @@
-"""The verbs of the stack: ``up``, ``down``, ``logs``, ``dsn`` and ``env``."""
+"""The verbs of the stack: ``up``, ``down``, ``logs``, ``dsn``, ``link``, ``data-docs`` and ``env``."""
 
 from __future__ import annotations
 
@@ -113,6 +113,17 @@ def dsn(role: Role) -> None:
 def link(key: bool) -> None:
     """Print the link that opens the pages on this machine; it holds the key."""
     click.echo(settings().api_token.get_secret_value() if key else settings().entry_url)
+
+
+@click.command("data-docs", epilog='Example: xdg-open "$(outlay data-docs)"')
+def data_docs() -> None:
+    """Print where Great Expectations' pages are: what the checks of the last builds found."""
+    from outlay.stack import home
+
+    index = home.data_docs(settings().home) / "index.html"
+    if not index.exists():
+        raise Failure("there are no Data Docs yet: run `outlay build`, then materialise quality/data_docs in Dagster")
+    click.echo(index)
 
 
 def _development_schema(context: click.Context, param: click.Parameter, schema: str | None) -> str | None:

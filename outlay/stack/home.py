@@ -21,7 +21,7 @@ def make(home: Path) -> None:
     """Create the home folder. Its parts are closed to other users; as root it can be passed through, as the server of
     PostgreSQL runs as another user and has a folder of its own inside."""
     home.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
-    for part in ("run", "logs", "tmp", "lake", "dagster"):
+    for part in ("run", "logs", "tmp", "lake", "dagster", "quality"):
         (home / part).mkdir(mode=0o700, exist_ok=True)
 
 
@@ -31,6 +31,16 @@ def lock_file(home: Path) -> Path:
 
 def log_file(home: Path, service: str) -> Path:
     return home / "logs" / f"{service}.log"
+
+
+def check_results(home: Path) -> Path:
+    """Where what the checks found is kept, by suite."""
+    return home / "quality" / "results"
+
+
+def data_docs(home: Path) -> Path:
+    """Where Great Expectations' pages of it are."""
+    return home / "quality" / "docs"
 
 
 def control_socket(home: Path) -> Path:

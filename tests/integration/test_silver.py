@@ -31,6 +31,7 @@ from orchestration.resources import SparkResource, spark_config
 from outlay.db import session
 from outlay.settings import settings
 from outlay.stack.environment import variables
+from outlay.stack.home import check_results
 from tests.landing import append, land_all, landed_files, purchase
 from tests.sparks import vector_frame
 from tests.support import PROJECT
@@ -239,6 +240,8 @@ def test_a_bad_batch_is_blocked_and_nothing_of_it_is_published(caught_up, connec
     assert not checked["transaction_batch"].passed
     assert named in checked["transaction_batch"].description
     assert checked["user_batch"].passed
+    kept = [json.loads(path.read_text()) for path in check_results(caught_up.home).glob("transaction_events/*.json")]
+    assert [each["result"]["success"] for each in kept if each["run_id"] == run.run_id] == [False]  # for Data Docs
     assert published(connection, "transaction_events", workspace_id) == []
     assert published(connection, "transaction_lines", workspace_id) == []
     with pytest.raises(NotAudited, match="failed its checks: nothing of it was published"):

@@ -15,9 +15,11 @@ from dagster import (
 from psycopg import sql
 
 from orchestration.expectations import Outcome, metadata, run_query
+from orchestration.expectations.data_docs import keep
 from orchestration.expectations.gold import DRIFT, EXPECTATIONS, FACTS, facts_of, rows_of
 from outlay.db import session
 from outlay.ledger.reconciliation import LiveBehind, Reconciliation, reconcile
+from outlay.settings import settings
 
 _FACTS = ["gold", "fct_transactions"]
 
@@ -98,7 +100,9 @@ def expectations(context: AssetCheckExecutionContext) -> Iterator[AssetCheckResu
         (any_,) = connection.execute(sql.SQL("SELECT EXISTS ({})").format(facts)).fetchone()
         for suite, expected in EXPECTATIONS.items():
             if any_:
-                yield _held(suite, run_query(suite, rows_of(suite, since=since, upto=upto), expected, "dbt"))
+                outcome = run_query(suite, rows_of(suite, since=since, upto=upto), expected, "dbt")
+                keep(settings().home, [outcome], run_id=context.run_id)
+                yield _held(suite, outcome)
             else:  # Great Expectations costs seconds to import
                 yield AssetCheckResult(
                     check_name=suite, asset_key=_FACTS, passed=True, description="nothing was built anew"

@@ -7,6 +7,7 @@ from dagster import AssetCheckExecutionContext, AssetCheckResult, AssetCheckSpec
 from ingestion.contracts import TOPICS
 from orchestration.batches import record_audit, staged
 from orchestration.expectations import Outcome, metadata
+from orchestration.expectations.data_docs import keep
 from orchestration.expectations.silver import audit
 from orchestration.retries import retried
 from outlay.db import session
@@ -33,6 +34,7 @@ def expectations(context: AssetCheckExecutionContext) -> Iterator[AssetCheckResu
             for batch in staged(connection, key.asset_key.path[-1].removesuffix("_batch")):
                 found = audit(settings().lake, batch)
                 record_audit(connection, batch, passed=all(outcome.passed for outcome in found))
+                keep(settings().home, found, run_id=context.run_id)
                 outcomes += found
             failures = [failure for outcome in outcomes for failure in outcome.failures()]
             yield AssetCheckResult(
