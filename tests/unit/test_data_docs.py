@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import dagster as dg
 import pandas as pd
@@ -29,6 +30,17 @@ def text_of(home: Path, run_id: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", without_code).split())
 
 
+def broken_links(site: Path) -> list[str]:
+    """Addresses within the pages that lead nowhere."""
+    return [
+        f"{page.relative_to(site)}: {address}"
+        for page in site.rglob("*.html")
+        for _, address in re.findall(r"<a\b[^>]*?href=(['\"])(.*?)\1", page.read_text(), flags=re.DOTALL)
+        if not address.startswith(("#", "http"))
+        if not (page.parent / unquote(address)).exists()
+    ]
+
+
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("OUTLAY_HOME", str(tmp_path))
@@ -49,6 +61,7 @@ def test_the_pages_show_what_held_and_what_failed(home):
     assert "Status: Failed" in text_of(home, "run-2")
     assert "1 unexpected values found. 50% of 2 total rows" in text_of(home, "run-2")
     assert "Run Name run-2" in text_of(home, "run-2")
+    assert broken_links(built.index.parent) == []
     shown = CliRunner().invoke(cli, ["data-docs"])
     assert shown.output.strip() == str(built.index)
 
