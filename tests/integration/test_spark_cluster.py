@@ -133,10 +133,11 @@ def some_events() -> Iterator[dict[str, Any]]:
 
 def silver_job(bronze: Bronze, spark: dict[str, str], *kill: Any) -> dict[str, Any]:
     """Run the job to its end, on the Spark of these variables."""
-    given = {"OUTLAY_HOME": str(bronze.stack.home), "OUTLAY_LAKE_URL": bronze.lake, **spark}
+    given = {name: value for name, value in os.environ.items() if not name.startswith("SPARK_")}  # of a session here
+    given |= {"OUTLAY_HOME": str(bronze.stack.home), "OUTLAY_LAKE_URL": bronze.lake, **spark}
     done = subprocess.run(
         [sys.executable, "-m", "tests.integration.silver_job", bronze.dsn, *map(str, kill)],
-        env=os.environ | given,
+        env=given,
         cwd=PROJECT,
         capture_output=True,
         text=True,
