@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
+from logging import Logger
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -25,7 +26,11 @@ from outlay.stack.home import check_results
 from outlay.stack.home import data_docs as pages
 
 KEPT = 20
-"""Results of a suite that are kept: the newest."""
+"""Runs of a suite whose results are kept: the newest."""
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src file: data:"
+_NOTHING_FROM_ELSEWHERE = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+"""Great Expectations' pages would run scripts of public servers, and hide what these unfold."""
 
 
 @dataclass(frozen=True)
@@ -61,37 +66,63 @@ _PAGE = """<!doctype html>
 """
 
 
-def keep(home: Path, outcomes: Iterable[Outcome], *, run_id: str) -> None:
-    """Keep what suites have found for the pages; forgets what is older than the newest `KEPT` of a suite."""
+def keep(home: Path, outcomes: Iterable[Outcome], *, run_id: str, log: Logger) -> None:
+    """Keep what suites have found for the pages; forgets all but the newest `KEPT` runs of a suite.
+
+    Where that is not possible, `log` hears of it: a check holds or fails by the data alone.
+    """
     for outcome in outcomes:
         folder = check_results(home) / outcome.suite
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         said = {"run_id": run_id, "at": datetime.now(UTC).isoformat(), "result": outcome.result}
-        files.write(folder / f"{uuid7()}.json", json.dumps(said))
-        for old in sorted(folder.glob("*.json"))[:-KEPT]:
-            old.unlink(missing_ok=True)
+        try:
+            (folder / run_id).mkdir(mode=0o700, parents=True, exist_ok=True)
+            files.write(folder / run_id / f"{uuid7()}.json", json.dumps(said))
+            for old in sorted(folder.iterdir(), key=_newest_of)[:-KEPT]:
+                shutil.rmtree(old)
+        except OSError as error:
+            log.warning("what the suite %s found is not kept for Data Docs: %s", outcome.suite, error)
+
+
+def _newest_of(run: Path) -> str:
+    return max((path.stem for path in run.glob("*.json")), default="")
 
 
 def newest(home: Path) -> str | None:
     """The id of the newest result; None while there is none."""
-    return max((path.stem for path in check_results(home).glob("*/*.json")), default=None)
+    return max((path.stem for path in check_results(home).glob("*/*/*.json")), default=None)
+
+
+def _age(result: Path) -> str:
+    return result.stem
+
+
+class NoPage(RuntimeError):
+    """Great Expectations could not show a result."""
 
 
 def build(home: Path) -> DataDocs:
-    """Make the pages of every result that is kept, in the place of those that were there."""
+    """Make the pages of every result that is kept, in the place of those that were there.
+
+    Raises:
+        NoPage: Great Expectations could not show one; the pages that were there stay.
+    """
     gx = library()
     docs = pages(home)
-    beside = docs.with_name(f".docs-{uuid7()}")
-    beside.mkdir(mode=0o700, parents=True)
-    try:
+    with files.locked(docs.with_name("docs.lock")):
+        beside = docs.with_name("docs.new")
+        shutil.rmtree(beside, ignore_errors=True)  # of one that died
+        beside.mkdir(mode=0o700)
         context = gx.get_context(mode="ephemeral", project_config=_project(beside))
-        shown = [_add(context, path) for path in sorted(check_results(home).glob("*/*.json"))]
+        shown = [_add(context, path) for path in sorted(check_results(home).glob("*/*/*.json"), key=_age)]
         context.build_data_docs(build_index=False)
+        for page in beside.rglob("*.html"):
+            page.write_text(page.read_text().replace("<head>", f"<head>{_NOTHING_FROM_ELSEWHERE}", 1))
+        for each in shown:
+            if not (beside / each.page).exists():
+                raise NoPage(f"Great Expectations made no page of {each.suite} in run {each.run_id}: see the run's log")
         (beside / "index.html").write_text(_index(shown), encoding="utf-8")
         shutil.rmtree(docs, ignore_errors=True)
         beside.rename(docs)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     counted = dict(sorted(Counter(each.suite for each in shown).items()))
     return DataDocs(docs / "index.html", counted, sum(not each.success for each in shown))
 
@@ -122,7 +153,7 @@ def _add(context: Any, path: Path) -> _Shown:
         ValidationResultIdentifier,
     )
 
-    kept, suite = json.loads(path.read_text()), path.parent.name
+    kept, suite = json.loads(path.read_text()), path.parents[1].name
     run = RunIdentifier(run_name=kept["run_id"], run_time=datetime.fromisoformat(kept["at"]))
     key = ValidationResultIdentifier(ExpectationSuiteIdentifier(suite), run, batch_identifier=path.stem)
     result = expectationSuiteValidationResultSchema.load(kept["result"])

@@ -37,6 +37,8 @@ class Watcher:
     moment: Moment
     failed: dict[int, int] = field(default_factory=dict)
     """Tasks that failed, by stage."""
+    again: set[int] = field(default_factory=set)
+    """Stages that were tried again, as what an earlier one had made was gone."""
     done: set[int] = field(default_factory=set)
     executors: list[int] = field(default_factory=list)
     """How many there were when the worker was killed, and at the end."""
@@ -48,6 +50,8 @@ class Watcher:
                 if (found := tracker.getStageInfo(stage_id)) is None:
                     continue
                 self.failed[stage_id] = max(self.failed.get(stage_id, 0), found.numFailedTasks)
+                if found.currentAttemptId > 0:
+                    self.again.add(stage_id)
                 if found.numCompletedTasks == found.numTasks:
                     self.done.add(stage_id)
                 busy = found.numActiveTasks >= 2
@@ -101,7 +105,7 @@ def main(dsn: str, worker: str = "0", moment: str = "reading") -> None:
         "failures": failures,
         "failed_tasks": sum(watcher.failed.values()),
         "executors": watcher.executors,
-        "stages": len(watcher.failed),
+        "stages_tried_again": len(watcher.again),
     }
     print(json.dumps(told))
 

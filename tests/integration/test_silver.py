@@ -240,7 +240,7 @@ def test_a_bad_batch_is_blocked_and_nothing_of_it_is_published(caught_up, connec
     assert not checked["transaction_batch"].passed
     assert named in checked["transaction_batch"].description
     assert checked["user_batch"].passed
-    kept = [json.loads(path.read_text()) for path in check_results(caught_up.home).glob("transaction_events/*.json")]
+    kept = [json.loads(path.read_text()) for path in check_results(caught_up.home).glob("transaction_events/*/*.json")]
     assert [each["result"]["success"] for each in kept if each["run_id"] == run.run_id] == [False]  # for Data Docs
     assert published(connection, "transaction_events", workspace_id) == []
     assert published(connection, "transaction_lines", workspace_id) == []

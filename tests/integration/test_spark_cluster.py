@@ -19,11 +19,12 @@ import pyarrow as pa
 import pytest
 
 from ingestion import events
+from ingestion.landing import store
 from orchestration.batches import parquet, publish
 from orchestration.silver import PLACE
 from outlay import money
 from outlay.settings import PROJECT
-from outlay.stack import processes
+from outlay.stack import jars, processes
 from tests.integration.bronze import Bronze, own_bronze
 from tests.integration.s3 import BUCKET, LAKE, S3, s3_server
 from tests.integration.silver_job import TOPIC
@@ -89,7 +90,7 @@ def running_cluster(folder: Path) -> Iterator[Cluster]:
     finally:
         left = processes.tree(script.pid)
         script.terminate()
-        script.wait(30)
+        assert script.wait(30) == 0
         _, alive = psutil.wait_procs(left, timeout=30)
         assert alive == []
 
@@ -109,6 +110,7 @@ def s3() -> Iterator[S3]:
 @pytest.fixture(scope="module")
 def bronze(stack, s3) -> Iterator[Bronze]:
     """Events on S3 that no batch has used: good ones, changed, repeated, late, and some that break a rule."""
+    jars.fetch(["spark", "s3"], stack.cache, lambda name, received, size: None)  # as `up` does with a lake on S3
     with own_bronze(stack, LAKE) as here:
         here.connection.execute("CREATE TABLE reference.currencies (currency text)")
         known = ([*money.currencies()],)
@@ -183,6 +185,7 @@ def test_a_worker_that_is_killed_when_others_need_what_it_made_changes_nothing_t
     bronze, s3, cluster, on_one_machine
 ):
     told = silver_job(bronze, cluster.variables, cluster.workers[0], "after_a_shuffle")
+    assert told["stages_tried_again"] > 0
     assert_one_died_and_nothing_differs(told, bronze, s3, on_one_machine)
     rows = {part: table.num_rows for part, table in on_one_machine.items()}
     assert publish(bronze.connection, bronze.lake, TOPIC).rows == {
@@ -199,12 +202,17 @@ def assert_one_died_and_nothing_differs(
     assert told["failed_tasks"] > 0
     assert parts(bronze.lake, told) == on_one_machine
     (path,) = told["paths"]
+    assert (
+        json.loads(store.read(bronze.lake, f"{path}/events/_SUCCESS"))["committer"] == "magic"
+    )  # that renames nothing
     whole = (".parquet", "/_SUCCESS", "/")  # the last are folders, as Spark marks them: empty objects
     assert [key for key in s3.stored() if f"/{path}/" in key and not key.endswith(whole)] == []
     assert "Uploads" not in s3.client().list_multipart_uploads(Bucket=BUCKET)
 
 
-def test_a_cluster_without_a_secret_does_not_start(tmp_path):
+@pytest.mark.parametrize("conf", ["", "spark.authenticate.secret of-no-use", "spark.authenticate true"])
+def test_a_cluster_without_a_secret_that_is_asked_for_does_not_start(tmp_path, conf):
+    (tmp_path / "spark-defaults.conf").write_text(conf + "\n")
     for role in (["master", "127.0.0.1"], ["worker", "127.0.0.1", "spark://127.0.0.1:7077"]):
         done = subprocess.run(
             [SCRIPT, *role],
@@ -215,4 +223,4 @@ def test_a_cluster_without_a_secret_does_not_start(tmp_path):
             timeout=60,
         )
         assert done.returncode == 1
-        assert "expected a secret" in done.stderr
+        assert "expected 'spark.authenticate true' and a secret" in done.stderr

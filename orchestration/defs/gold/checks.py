@@ -101,7 +101,7 @@ def expectations(context: AssetCheckExecutionContext) -> Iterator[AssetCheckResu
         for suite, expected in EXPECTATIONS.items():
             if any_:
                 outcome = run_query(suite, rows_of(suite, since=since, upto=upto), expected, "dbt")
-                keep(settings().home, [outcome], run_id=context.run.run_id)
+                keep(settings().home, [outcome], run_id=context.run.run_id, log=context.log)
                 yield _held(suite, outcome)
             else:  # Great Expectations costs seconds to import
                 yield AssetCheckResult(

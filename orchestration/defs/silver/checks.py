@@ -34,7 +34,7 @@ def expectations(context: AssetCheckExecutionContext) -> Iterator[AssetCheckResu
             for batch in staged(connection, key.asset_key.path[-1].removesuffix("_batch")):
                 found = audit(settings().lake, batch)
                 record_audit(connection, batch, passed=all(outcome.passed for outcome in found))
-                keep(settings().home, found, run_id=context.run.run_id)
+                keep(settings().home, found, run_id=context.run.run_id, log=context.log)
                 outcomes += found
             failures = [failure for outcome in outcomes for failure in outcome.failures()]
             yield AssetCheckResult(
