@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -49,6 +50,12 @@ def start_outlay(*args: str, **env: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "outlay", *args]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, **pipes, cwd=PROJECT, env={**os.environ, **env})
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 at which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
 
 
 def until(condition: Callable[[], T], *, what: str, seconds: float = 120) -> T:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
@@ -89,11 +89,13 @@ def _newest_of(run: Path) -> str:
 
 def newest(home: Path) -> str | None:
     """The id of the newest result; None while there is none."""
-    return max((path.stem for path in check_results(home).glob("*/*/*.json")), default=None)
+    kept = _kept(home)
+    return kept[-1].stem if kept else None
 
 
-def _age(result: Path) -> str:
-    return result.stem
+def _kept(home: Path) -> list[Path]:
+    """Every result that is kept, the oldest first: they are named by time."""
+    return sorted(check_results(home).glob("*/*/*.json"), key=lambda path: path.stem)
 
 
 class NoPage(RuntimeError):
@@ -113,7 +115,7 @@ def build(home: Path) -> DataDocs:
         shutil.rmtree(beside, ignore_errors=True)  # of one that died
         beside.mkdir(mode=0o700)
         context = gx.get_context(mode="ephemeral", project_config=_project(beside))
-        shown = [_add(context, path) for path in sorted(check_results(home).glob("*/*/*.json"), key=_age)]
+        shown = [_add(context, path) for path in _kept(home)]
         context.build_data_docs(build_index=False)
         for page in beside.rglob("*.html"):
             page.write_text(page.read_text().replace("<head>", f"<head>{_NOTHING_FROM_ELSEWHERE}", 1))
@@ -136,7 +138,6 @@ def _project(site: Path) -> Any:
             "class_name": "SiteBuilder",
             "show_how_to_buttons": False,
             "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(site)},
-            "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
             "site_section_builders": {"profiling": "None"},
         }
     }
@@ -166,12 +167,12 @@ def _add(context: Any, path: Path) -> _Shown:
     return _Shown(suite, kept["at"], kept["run_id"], result.success, page)
 
 
-def _index(shown: Iterable[_Shown]) -> str:
-    """The first page. Great Expectations' own fills its table with scripts from public servers, or not at all."""
+def _index(shown: Sequence[_Shown]) -> str:
+    """The first page, of results from the oldest on; Great Expectations' own needs scripts from public servers."""
     rows = "".join(
         f"<tr><td><a href='{quote(each.page)}'>{escape(each.suite)}</a></td>"
         f"<td>{'held' if each.success else '<strong>failed</strong>'}</td>"
         f"<td>{escape(each.at[:19].replace('T', ' '))}</td><td>{escape(each.run_id)}</td></tr>"
-        for each in sorted(shown, key=lambda each: each.at, reverse=True)
+        for each in reversed(shown)
     )
     return _PAGE.format(rows=rows)

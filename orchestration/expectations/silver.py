@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from ingestion.acceptance import Sight, decide
 from orchestration.batches import parquet
-from orchestration.batches.register import Staged
+from orchestration.batches.register import Staged, record_audit
 from orchestration.expectations.runner import Expected, Outcome, run
 from orchestration.silver import PLACE
 
 if TYPE_CHECKING:
     import pandas as pd
+    import psycopg
     import pyarrow as pa
 
 _UUID = "^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
@@ -31,6 +32,13 @@ def audit(lake: str, batch: Staged) -> list[Outcome]:
     if batch.topic == "transaction" and batch.events:
         outcomes.append(run("transaction_lines", line_frame(lake, batch), lines_suite()))
     return outcomes
+
+
+def audit_staged(connection: psycopg.Connection, lake: str, batch: Staged) -> list[Outcome]:
+    """`audit` the batch, and record whether it may be published. Raises what that raises."""
+    found = audit(lake, batch)
+    record_audit(connection, batch, passed=all(outcome.passed for outcome in found))
+    return found
 
 
 def events_suite(batch: Staged) -> list[Expected]:

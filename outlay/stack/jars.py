@@ -78,6 +78,14 @@ def registry_home(cache: Path) -> Path:
     return cache / f"{artifact}-{version}"
 
 
+def spark_home() -> Path:
+    """SPARK_HOME: the folder of the pyspark package, which has Spark's own jars."""
+    found = find_spec("pyspark")
+    if found is None or found.origin is None:
+        raise StackError("the package pyspark is missing: run `make install`")
+    return Path(found.origin).parent
+
+
 def fetch(servers: Iterable[str], cache: Path, progress: Callable[[str, int, int], None]) -> None:
     """`download` the files of `servers`, and unpack the registry if it is one of them."""
     wanted = [jar for server in servers for jar in locked(server)]
@@ -183,8 +191,7 @@ def _resolve(context: MavenContext, server: str, pins: Sequence[str]) -> list[Ar
 
 def _in_pyspark(artifact: str) -> bool:
     """Whether pyspark brings a library in a version of its own, or SLF4J's stand-in for it."""
-    found = find_spec("pyspark")
-    names = [path.name for path in Path(found.origin).parent.glob(f"jars/{artifact}-*.jar")] if found else []
+    names = [path.name for path in spark_home().glob(f"jars/{artifact}-*.jar")]
     return artifact == "commons-logging" or any(name.removeprefix(f"{artifact}-")[0].isdigit() for name in names)
 
 

@@ -14,17 +14,22 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import psycopg
-from pyspark import SparkContext
+from pyspark import SparkContext, SparkStageInfo
 from pyspark.sql import SparkSession
 
-from orchestration.batches import record_audit, stage
-from orchestration.expectations.silver import audit
+from orchestration.batches import stage
+from orchestration.expectations.silver import audit_staged
 from orchestration.resources import SparkResource, spark_config
 from outlay.settings import settings
 from outlay.stack import processes
 
 Moment = Literal["reading", "after_a_shuffle"]
-"""While the first stage has done a part of its tasks; while a later one needs what the first has left on workers."""
+"""While the first stage has done a part of its tasks; while most tasks of a later one have yet to fetch what it left on
+the workers.
+"""
+
+SHUFFLE_PARTITIONS = 16
+"""How many tasks a stage has that reads what another has left: more than any that reads files."""
 
 TOPIC = "transaction"
 
@@ -35,34 +40,33 @@ class Watcher:
 
     worker: int | None
     moment: Moment
-    failed: dict[int, int] = field(default_factory=dict)
-    """Tasks that failed, by stage."""
-    again: set[int] = field(default_factory=set)
-    """Stages that were tried again, as what an earlier one had made was gone."""
-    done: set[int] = field(default_factory=set)
+    failed: dict[tuple[int, int], int] = field(default_factory=dict)
+    """Tasks that failed, by stage and attempt: a second one is made when what an earlier stage had left is gone."""
     executors: list[int] = field(default_factory=list)
     """How many there were when the worker was killed, and at the end."""
 
     def watch(self, context: SparkContext, over: threading.Event) -> None:
         tracker = context.statusTracker()
-        while not over.is_set():
-            for stage_id in tracker.getActiveStageIds():
-                if (found := tracker.getStageInfo(stage_id)) is None:
-                    continue
-                self.failed[stage_id] = max(self.failed.get(stage_id, 0), found.numFailedTasks)
-                if found.currentAttemptId > 0:
-                    self.again.add(stage_id)
-                if found.numCompletedTasks == found.numTasks:
-                    self.done.add(stage_id)
-                busy = found.numActiveTasks >= 2
-                there = self.done - {stage_id} if self.moment == "after_a_shuffle" else found.numCompletedTasks >= 2
-                if self.worker and busy and there:
+        seen: set[int] = set()
+        last = False
+        while not last:
+            last = over.is_set()
+            seen |= set(tracker.getActiveStageIds())
+            for found in filter(None, map(tracker.getStageInfo, seen)):
+                self.failed[found.stageId, found.currentAttemptId] = found.numFailedTasks
+                if self.worker and self._is_now(found):
                     self.executors.append(_executors(context))
                     _kill(self.worker)
                     self.worker = None
-            self.done |= self.failed.keys() - set(tracker.getActiveStageIds())
             time.sleep(0.002)
         self.executors.append(_executors(context))
+
+    def _is_now(self, stage: SparkStageInfo) -> bool:
+        if stage.numActiveTasks < 2 or stage.numCompletedTasks < 2:
+            return False
+        to_start = stage.numTasks - stage.numCompletedTasks - stage.numActiveTasks
+        after_a_shuffle = stage.numTasks == SHUFFLE_PARTITIONS
+        return after_a_shuffle and to_start > SHUFFLE_PARTITIONS / 2 if self.moment == "after_a_shuffle" else True
 
 
 def _executors(context: SparkContext) -> int:
@@ -91,21 +95,16 @@ def main(dsn: str, worker: str = "0", moment: str = "reading") -> None:
             batches = stage(started, connection, settings().lake, TOPIC)
             over.set()
             watching.join()
-            failures = []
-            for batch in batches:
-                found = [failure for outcome in audit(settings().lake, batch) for failure in outcome.failures()]
-                record_audit(connection, batch, passed=not found)
-                failures += found
+            outcomes = [each for batch in batches for each in audit_staged(connection, settings().lake, batch)]
     finally:
         over.set()
         resource.close()
     told = {
         "paths": [batch.path for batch in batches],
-        "quarantined": sum(batch.rows_quarantined for batch in batches),
-        "failures": failures,
+        "failures": [failure for outcome in outcomes for failure in outcome.failures()],
         "failed_tasks": sum(watcher.failed.values()),
         "executors": watcher.executors,
-        "stages_tried_again": len(watcher.again),
+        "stages_tried_again": sum(attempt > 0 for _, attempt in watcher.failed),
     }
     print(json.dumps(told))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +35,7 @@ from outlay.ledger.workspaces import (
     ensure_workspace,
 )
 from outlay.settings import Settings
+from tests.support import free_port
 
 pytestmark = pytest.mark.integration
 
@@ -280,9 +280,7 @@ def test_workspaces_accounts_and_categories_are_made_once(ledger, workspace, acc
 
 @pytest.fixture
 def nowhere() -> str:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{free.getsockname()[1]}"
+    return f"127.0.0.1:{free_port()}"
 
 
 def test_a_kafka_that_is_away_is_told_in_seconds(stack, workspace, account, draft, by, nowhere):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,21 +26,22 @@ from outlay.settings import PROJECT
 from outlay.stack import jars, processes
 from tests.integration.bronze import Bronze, own_bronze
 from tests.integration.s3 import BUCKET, LAKE, S3, s3_server
-from tests.integration.silver_job import TOPIC
+from tests.integration.silver_job import SHUFFLE_PARTITIONS, TOPIC
 from tests.landing import append, purchase
-from tests.support import until
+from tests.support import free_port, until
 
 pytestmark = [pytest.mark.integration, pytest.mark.large, pytest.mark.timeout(600)]
 
 SCRIPT = PROJECT / "deploy" / "spark-cluster"
 PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 WORKSPACES, EACH = 10, 1_000
-MANY_SMALL_TASKS = """
+MANY_SMALL_TASKS = f"""
 spark.executor.memory 512m
 spark.sql.files.maxPartitionBytes 64k
 spark.sql.files.openCostInBytes 0
 spark.sql.adaptive.coalescePartitions.enabled false
-spark.sql.shuffle.partitions 12
+spark.sql.shuffle.partitions {SHUFFLE_PARTITIONS}
+spark.shuffle.io.retryWait 1s
 """
 """The cluster's own settings, so that each stage has a middle in which to die."""
 
@@ -70,9 +70,7 @@ class Cluster:
 
 @contextmanager
 def running_cluster(folder: Path) -> Iterator[Cluster]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with (folder / "log").open("w") as log:
         script = subprocess.Popen(
             [SCRIPT, "local", folder],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -28,6 +27,7 @@ from dagster import (
 from orchestration.automation import failures
 from outlay import mail
 from outlay.settings import settings
+from tests.support import free_port
 
 
 class Inbox:
@@ -51,8 +51,7 @@ class Server:
     """An SMTP server on a port of its own, which can be stopped and started again."""
 
     def __init__(self, **options: object) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.inbox, self._options = Inbox(), options
         self.start()
 

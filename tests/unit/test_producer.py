@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from uuid import UUID, uuid4
 
@@ -10,6 +9,7 @@ import pytest
 
 from ingestion import events
 from ingestion.producer import Delivery, EventProducer
+from tests.support import free_port
 
 
 class Encoded:
@@ -26,9 +26,7 @@ def report_event() -> dict:
 @pytest.fixture
 def nowhere() -> str:
     """An address at which nobody listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{free.getsockname()[1]}"
+    return f"127.0.0.1:{free_port()}"
 
 
 def test_a_kafka_that_is_away_is_reported_for_each_event_within_the_bound(nowhere):

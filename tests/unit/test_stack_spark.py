@@ -58,14 +58,14 @@ def test_a_connect_server_of_others_brings_its_own_jars():
 
 
 def test_hadoop_and_spark_are_those_of_pyspark():
-    names = {path.name for path in (spark.distribution() / "jars").iterdir()}
+    names = {path.name for path in (jars.spark_home() / "jars").iterdir()}
     hadoop, committers, avro = (pin.split(":")[-1] for pin in (jars.HADOOP_AWS, jars.SPARK_COMMITTERS, jars.SPARK_AVRO))
     assert f"hadoop-client-api-{hadoop}.jar" in names
     assert {f"spark-core_2.13-{version}.jar" for version in (committers, avro)} <= names
 
 
 def test_spark_on_s3_has_no_library_twice():
-    brought = {path.name.rpartition("-")[0] for path in (spark.distribution() / "jars").iterdir()}
+    brought = {path.name.rpartition("-")[0] for path in (jars.spark_home() / "jars").iterdir()}
     added = [path.name.rpartition("-")[0] for group in ("spark", "s3") for path in jars.paths(group, CACHE)]
     assert len(added) == len(set(added))
     assert brought & set(added) == set()

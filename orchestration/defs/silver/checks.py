@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dagster import AssetCheckExecutionContext, AssetCheckResult, AssetCheckSpec, multi_asset_check
 
 from ingestion.contracts import TOPICS
-from orchestration.batches import record_audit, staged
+from orchestration.batches import staged
 from orchestration.expectations import Outcome, metadata
 from orchestration.expectations.data_docs import keep
-from orchestration.expectations.silver import audit
+from orchestration.expectations.silver import audit_staged
 from orchestration.retries import retried
 from outlay.db import session
 from outlay.settings import settings
@@ -32,8 +32,7 @@ def expectations(context: AssetCheckExecutionContext) -> Iterator[AssetCheckResu
         for key in sorted(context.selected_asset_check_keys):
             outcomes: list[Outcome] = []
             for batch in staged(connection, key.asset_key.path[-1].removesuffix("_batch")):
-                found = audit(settings().lake, batch)
-                record_audit(connection, batch, passed=all(outcome.passed for outcome in found))
+                found = audit_staged(connection, settings().lake, batch)
                 keep(settings().home, found, run_id=context.run.run_id, log=context.log)
                 outcomes += found
             failures = [failure for outcome in outcomes for failure in outcome.failures()]

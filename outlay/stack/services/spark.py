@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from outlay.settings import Settings
 from outlay.stack import jars, probe
-from outlay.stack.errors import StackError
 from outlay.stack.java import options
 from outlay.stack.spec import ServiceSpec
 
@@ -86,16 +84,8 @@ def _on_s3(here: Settings) -> bool:
     return here.lake.startswith("s3://")
 
 
-def distribution() -> Path:
-    """SPARK_HOME: the folder of the pyspark package."""
-    found = find_spec("pyspark")
-    if found is None or found.origin is None:
-        raise StackError("the package pyspark is missing: run `make install`")
-    return Path(found.origin).parent
-
-
 def environment() -> dict[str, str]:
-    return {"SPARK_HOME": str(distribution()), "SPARK_LOCAL_IP": "127.0.0.1"}
+    return {"SPARK_HOME": str(jars.spark_home()), "SPARK_LOCAL_IP": "127.0.0.1"}
 
 
 def command(here: Settings) -> tuple[str, ...]:
@@ -106,7 +96,7 @@ def command(here: Settings) -> tuple[str, ...]:
         java_options=options(here.home),
     )
     submitted = arguments(values | lake_options(here), class_path=libraries(here))
-    return (str(distribution() / "bin" / "spark-submit"), *submitted)
+    return (str(jars.spark_home() / "bin" / "spark-submit"), *submitted)
 
 
 def spec(here: Settings) -> ServiceSpec:
