@@ -19,15 +19,26 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x6F75746C6179  # "outlay": two starts at once apply each migration once
 
 
+class NewerRelease(RuntimeError):
+    """The tables are of a release that this one does not know."""
+
+
 def upgrade(dsn: str, revision: str = "head") -> tuple[str | None, str]:
     """Bring the database at `dsn` (as its owner) to a revision, the newest unless told otherwise.
 
     Returns:
         The revisions before and after.
+
+    Raises:
+        NewerRelease: a newer release has made the tables; nothing is changed.
     """
     engine = create_engine(make_url(dsn).set(drivername="postgresql+psycopg"), poolclass=NullPool)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
+    scripts = ScriptDirectory.from_config(config)
+    newest = scripts.get_revision(revision)
+    if newest is None:
+        raise RuntimeError(f"no migration in {MIGRATIONS}")
     with engine.connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
         connection.commit()
@@ -36,15 +47,17 @@ def upgrade(dsn: str, revision: str = "head") -> tuple[str | None, str]:
         )
         before = context.get_current_revision()
         connection.commit()
+        if before not in {None, *(each.revision for each in scripts.walk_revisions())}:
+            raise NewerRelease(
+                f"the database's tables are at revision {before}, and this release knows them up to {newest.revision}: "
+                "start the release that upgraded them, or a newer one"
+            )
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
         connection.commit()
         connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})
         connection.commit()
-    after = ScriptDirectory.from_config(config).get_revision(revision)
-    if after is None:
-        raise RuntimeError(f"no migration in {MIGRATIONS}")
-    return before, after.revision
+    return before, newest.revision
 
 
 def run_sql_beside(file: str) -> None:

@@ -152,8 +152,8 @@ def _start_one(supervisor: Supervisor, spec: ServiceSpec, needs: list[Future], s
     else:
         supervisor.start(spec.name)
         _wait_healthy(supervisor, spec)
-    spec.provision()
-    where = f"  {spec.address}" if spec.address else ""
+    remark = spec.provision()
+    where = "".join(f"  {part}" for part in (spec.address, remark) if part)
     kind = "in use  " if spec.external else "ready   "
     say(f"{spec.name:<10}{kind}{time.monotonic() - began:5.1f} s{where}")
 

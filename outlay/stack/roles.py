@@ -7,8 +7,9 @@ from typing import get_args
 import psycopg
 from psycopg import sql
 
-from ingestion.migrate import upgrade
+from ingestion.migrate import NewerRelease, upgrade
 from outlay.settings import Role, Settings
+from outlay.stack.errors import StackError
 
 BYPASSES_RLS = {"projector", "pipeline", "dbt", "dev"}
 OWN_SCHEMA = {"dagster": "dagster", "registry": "registry"}
@@ -16,7 +17,11 @@ OWN_SCHEMA = {"dagster": "dagster", "registry": "registry"}
 
 
 def provision(here: Settings) -> tuple[str | None, str]:
-    """Create what is missing and apply the migrations; returns the revisions before and after."""
+    """Create what is missing and apply the migrations; returns the revisions before and after.
+
+    Raises:
+        StackError: a newer release has made the tables.
+    """
     owner = here.dsn("owner")
     if not here.database_url:
         _create_database(owner)
@@ -24,8 +29,10 @@ def provision(here: Settings) -> tuple[str | None, str]:
         for role in get_args(Role):
             if role != "owner":
                 _ensure_role(connection, here, role)
-    revisions = upgrade(owner)
-    return revisions
+    try:
+        return upgrade(owner)
+    except NewerRelease as error:
+        raise StackError(str(error)) from error
 
 
 def _create_database(owner: str) -> None:

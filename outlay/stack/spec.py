@@ -30,8 +30,9 @@ class ServiceSpec:
     """Configuration files and their text; a changed text restarts the server."""
     prepare: Callable[[], None] = _nothing
     """Makes the data folder, before `files` are written; does nothing the next time."""
-    provision: Callable[[], None] = _nothing
-    """Puts in what the others expect (roles, topics, schemas), once healthy; does nothing the next time."""
+    provision: Callable[[], str | None] = _nothing
+    """Puts in what the others expect (roles, topics, schemas), once healthy; does nothing the next time. Returns what
+    whoever starts it should be told of that."""
     stop_signal: str = "TERM"
     start_seconds: float = 180.0
     """How long a start may take on a busy machine before it counts as failed."""

@@ -45,6 +45,14 @@ def test_expenses_that_an_older_release_left_unconverted_are_there_and_converted
         assert _facts(warehouse) == {("USD", Decimal(10), Decimal(5)), ("EUR", Decimal(10), Decimal(10))}
 
 
+def test_a_database_of_a_newer_release_is_left_as_it_is_and_named(stack, tmp_path):
+    with opened(stack, tmp_path) as warehouse:
+        warehouse.connection.execute("UPDATE public.schema_version SET version_num = '9999'")
+        with pytest.raises(migrate.NewerRelease, match="at revision 9999, and this release knows them up to 00"):
+            migrate.upgrade(_dsn(warehouse))
+        assert warehouse.rows("SELECT version_num FROM public.schema_version") == [("9999",)]
+
+
 def _facts(warehouse: Warehouse) -> set[tuple]:
     return set(warehouse.rows("SELECT currency, amount, amount_converted FROM gold.fct_transactions"))
 
@@ -56,6 +64,10 @@ def _as_dbt(warehouse: Warehouse, statements: str) -> None:
 
 
 def _upgrade(warehouse: Warehouse) -> None:
-    info = warehouse.connection.info
-    before, _ = migrate.upgrade(f"postgresql://{info.user}:{info.password}@{info.host}:{info.port}/{info.dbname}")
+    before, _ = migrate.upgrade(_dsn(warehouse))
     assert before == "0007"
+
+
+def _dsn(warehouse: Warehouse) -> str:
+    info = warehouse.connection.info
+    return f"postgresql://{info.user}:{info.password}@{info.host}:{info.port}/{info.dbname}"

@@ -82,7 +82,7 @@ def spec(here: Settings) -> ServiceSpec:
             name="postgres",
             address=here.dsn("owner").rpartition("@")[2],
             healthy=lambda: check(here.dsn("owner")),
-            provision=lambda: provision(here),
+            provision=lambda: _provision(here),
         )
     return ServiceSpec(
         name="postgres",
@@ -92,7 +92,7 @@ def spec(here: Settings) -> ServiceSpec:
         files={data_folder(here) / "pg_hba.conf": HBA},
         healthy=lambda: check(here.dsn("owner"), dbname="postgres"),
         prepare=lambda: prepare(here),
-        provision=lambda: provision(here),
+        provision=lambda: _provision(here),
         stop_signal="INT",  # fast shutdown: TERM would wait for every client to leave
     )
 
@@ -141,6 +141,11 @@ def prepare(here: Settings) -> None:
     if done.returncode != 0:
         raise StackError(f"initdb could not make {target}: {' '.join(done.stderr.split()[-40:])}")
     fresh.rename(target)
+
+
+def _provision(here: Settings) -> str | None:
+    before, after = provision(here)
+    return None if before in (None, after) else f"its tables were upgraded from revision {before} to {after}"
 
 
 def _give(folder: Path) -> None:
