@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.large, pytest.mark.timeout(60
 
 SCRIPT = PROJECT / "deploy" / "spark-cluster"
 PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-WORKSPACES, EACH = 10, 1_000
+WORKSPACES, EACH = 4, 1_000
 MANY_SMALL_TASKS = f"""
 spark.executor.memory 512m
 spark.sql.files.maxPartitionBytes 64k
@@ -115,7 +115,7 @@ def bronze(stack, s3) -> Iterator[Bronze]:
         here.connection.execute("INSERT INTO reference.currencies SELECT unnest(%s::text[])", known)
         here.skip(TOPIC)
         append(stack, *(event for _ in range(WORKSPACES) for event in some_events()))
-        here.land(topics=[TOPIC], max_rows=500)
+        here.land(topics=[TOPIC], max_rows=250)
         yield here
 
 
