@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from dagster_pyspark import LazyPySparkResource
 from pyspark.sql import SparkSession
 
 from outlay.settings import Settings, settings
+from outlay.stack.errors import NotReady
 from outlay.stack.services.spark import check_remote, lake_options, libraries
 
 SESSION = {
@@ -26,6 +28,10 @@ SESSION = {
 
 LONGEST_PAUSE = 5_000
 """Milliseconds between two of the 16 tries of a question to a Connect server: a minute in all."""
+
+
+LONGEST_WAIT = 120
+"""Seconds for which a session on a cluster waits for its first executor, while others may have every core."""
 
 
 def spark_config(here: Settings) -> dict[str, Any]:
@@ -53,9 +59,9 @@ class SparkResource(LazyPySparkResource):
         """The session; started when there is none.
 
         Raises:
-            NotReady: the server does not accept connections.
+            NotReady: the server does not accept connections, or no worker of the cluster was free in time.
         """
-        remote = self.spark_config.get("spark.remote")
+        remote, is_new = self.spark_config.get("spark.remote"), self._spark_session is None
         if remote and self._spark_session is None:
             check_remote(remote)  # to begin a session pyspark would wait ten minutes
         session = super().spark_session
@@ -63,7 +69,24 @@ class SparkResource(LazyPySparkResource):
             from pyspark.sql.connect.client.retries import DefaultPolicy
 
             session.client.set_retry_policies([DefaultPolicy(max_backoff=LONGEST_PAUSE)])
+        elif is_new:
+            self._wait_for_executor(session)
         return session
+
+    def _wait_for_executor(self, session: SparkSession) -> None:
+        """Spark itself would wait for ever, and the build would hold its place in the queue."""
+        master = self.spark_config["spark.master"]
+        if not master.startswith("spark://") or session.conf.get("spark.dynamicAllocation.enabled", "false") == "true":
+            return
+        tracker, deadline = session.sparkContext._jsc.sc().statusTracker(), time.monotonic() + LONGEST_WAIT
+        while len(tracker.getExecutorInfos()) < 2:  # the driver is one
+            if time.monotonic() > deadline:
+                self.close()
+                raise NotReady(
+                    f"no worker of {master} was free for {LONGEST_WAIT} s: see the master's page, start a worker, or "
+                    "leave cores to this application with spark.cores.max in that of the others"
+                )
+            time.sleep(0.1)
 
     def close(self) -> None:
         """End the session, if one was started: a Connect server would keep it for an hour."""

@@ -46,6 +46,21 @@ spark.shuffle.io.retryWait 1s
 """The cluster's own settings, so that each stage has a middle in which to die."""
 
 
+NOBODY_FREE = """
+from orchestration import resources
+from orchestration.retries import is_transient
+from outlay.settings import settings
+
+resources.LONGEST_WAIT = 3
+spark = resources.SparkResource(spark_config=resources.spark_config(settings()))
+try:
+    spark.spark_session
+except Exception as error:
+    assert is_transient(error) and spark._spark_session is None
+    print(f"{settings().spark} gave none: {error}")
+"""
+
+
 @dataclass
 class Cluster:
     folder: Path
@@ -206,6 +221,22 @@ def assert_one_died_and_nothing_differs(
     whole = (".parquet", "/_SUCCESS", "/")  # the last are folders, as Spark marks them: empty objects
     assert [key for key in s3.stored() if f"/{path}/" in key and not key.endswith(whole)] == []
     assert "Uploads" not in s3.client().list_multipart_uploads(Bucket=BUCKET)
+
+
+def test_a_build_on_a_cluster_without_a_free_worker_is_told_so_and_gives_its_place_back(cluster):
+    for worker in cluster.workers:
+        processes.stop(processes.tree(worker))
+    done = subprocess.run(
+        [sys.executable, "-c", NOBODY_FREE],
+        env=os.environ | cluster.variables,
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-4_000:]
+    assert done.stdout.startswith(f"{cluster.variables['OUTLAY_SPARK_REMOTE']} gave none: no worker of spark://")
 
 
 @pytest.mark.parametrize("conf", ["", "spark.authenticate.secret of-no-use", "spark.authenticate true"])
