@@ -106,15 +106,24 @@
 {% endmacro %}
 
 {# The keys are put aside first: joins on several columns that go together are taken for far smaller than they are, and a plan for a
-   handful of keys reads a day's rows anew for each of many. #}
+   handful of keys reads a day's rows anew for each of many. Few keys are looked up one by one: the planner does not know that each
+   leads to one partition alone, and would rather read them all. #}
 {% macro delete_touched(target_relation) %}
     {%- set keys = config.require('replace_by') -%}
     {%- set put_aside = model.name ~ '__touched' -%}
     create temporary table {{ put_aside }} on commit drop as {{ touched(ref(config.require('touched')), keys) }};
     analyze {{ put_aside }};
+    {% if config.get('partition_by') %}
+    select set_config(joining, case when few then 'off' else 'on' end, true)
+    from (
+        select (select count(*) from {{ put_aside }}) * 20 < sum(reltuples) as few
+        from pg_class inner join pg_partition_tree('{{ target_relation }}') on relid = oid
+    ) as keys, unnest('{enable_hashjoin, enable_mergejoin}'::text[]) as joining;
+    {% endif %}
     delete from {{ target_relation }} as old
     using {{ put_aside }} as touched
-    where {% for key in keys %}old.{{ key }} = touched.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
+    where {% for key in keys %}old.{{ key }} = touched.{{ key }}{{ ' and ' if not loop.last }}{% endfor %};
+    set local enable_hashjoin = on; set local enable_mergejoin = on
 {% endmacro %}
 
 {# Put the new table, its partitions, indexes and constraints in the place and under the names of the old. #}
