@@ -24,6 +24,7 @@ _FIRST_DAY, _DAYS = date(2025, 12, 20), 110
 _CURRENCIES = ("EUR", "EUR", "USD", "JPY", "XAF")
 _CATEGORIES = ("food.groceries", "food.restaurants", "family.pets", "own 1", "own 2", None)
 _MERCHANTS = ("Bakery", "Apiary", "Honey & Co", None)
+_PERIODS = (*("monthly", "payday", "biweekly") * 2, "custom", "unknown")
 _KINDS = ("expense", "expense", "expense", "refund", "income", "transfer")
 
 
@@ -122,8 +123,8 @@ def _quarantined(told: _Told) -> list[Step] | None:
 
 
 def _account(told: _Told) -> list[Step]:
-    names = ("Card", "Old card", "Joint account")
-    state = {"name": told.rng.choice(names), "type": "card", "currency": "EUR", "institution": None, "owner_id": None}
+    names, owner = ("Card", "Old card", "Joint account"), told.rng.choice(("person 1", "person 2", None))
+    state = {"name": told.rng.choice(names), "type": "card", "currency": "EUR", "institution": None, "owner_id": owner}
     return [_changed(told, "account", told.rng.randint(1, 2), state)]
 
 
@@ -154,6 +155,22 @@ def _person(told: _Told) -> list[Step]:
     return [_changed(told, "user", told.rng.randint(1, 2), state)]
 
 
+def _budget(told: _Told) -> list[Step]:
+    """A budget is set, raised from some day on, narrowed to a category or a person, or ends."""
+    rng, number = told.rng, told.rng.randint(1, 3)
+    state = {
+        "name": "Budget",
+        "category_id": rng.choice(("food", "food", "family", "food.groceries", "own 1", None, None)),
+        "member_id": rng.choice(("person 1", None, None, None)),
+        "period": rng.choice(_PERIODS),
+        "starts_on": str(_FIRST_DAY + timedelta(days=rng.randrange(-40, _DAYS // 2))),
+        "amount": f"{rng.randint(0, 40_000) / 100:.2f}",
+        "currency": rng.choice(("EUR", "EUR", "USD")),
+        "rollover": rng.random() < 0.75,
+    }
+    return [_changed(told, "budget", number, state, hours=24 * _DAYS)]
+
+
 def _report(told: _Told) -> list[Step]:
     return [_delivered(told, "report", ("requested", "produced", "delivered", "failed"))]
 
@@ -180,7 +197,9 @@ def _delivered(told: _Told, subject: str, operations: tuple[str, ...]) -> Step:
     return step
 
 
-def _changed(told: _Told, entity: str, number: int, state: dict | None, *, elsewhere: bool = False) -> Step:
+def _changed(
+    told: _Told, entity: str, number: int, state: dict | None, *, elsewhere: bool = False, hours: int = 48
+) -> Step:
     before = told.entities.get((entity, number))
     version = before["version"] + 1 if before else 1
     operation = "created" if version == 1 else told.rng.choice(("updated", "updated", "deleted"))
@@ -196,7 +215,7 @@ def _changed(told: _Told, entity: str, number: int, state: dict | None, *, elsew
             "operation": operation,
             "state": state,
             "elsewhere": elsewhere,
-            "hours": told.rng.randint(-48, 48),  # what the writer's clock said
+            "hours": told.rng.randint(-hours, 48),  # what the writer's clock said
             # A workspace's currency is compared with live's, which judges no content.
             "quarantined": entity != "workspace" and told.rng.random() < 0.1,
         }
@@ -248,6 +267,7 @@ _HAPPENINGS = {
     _workspace: 8,
     _membership: 8,
     _person: 6,
+    _budget: 10,
     _report: 6,
     _reminder: 6,
 }
@@ -314,8 +334,13 @@ def _entity(step: Step, workspace_id: UUID) -> dict[str, Any]:
     entity, state = step["entity"], step["state"] and dict(step["state"])
     if entity == "category" and state:
         state |= {name: _own(workspace_id, state[name]) for name in ("category_id", "parent_id")}
-    if entity == "membership" and state:
-        state["user_id"] = _id(workspace_id, state["user_id"])
+    for person in ("user_id", "owner_id", "member_id"):
+        if state and state.get(person):
+            state[person] = _id(workspace_id, state[person])
+    if entity == "budget" and state:
+        state["category_id"] = _own(workspace_id, state["category_id"])
+        state["starts_on"] = date.fromisoformat(state["starts_on"])
+        state["amount"] = Decimal(state["amount"]).quantize(Decimal("0.0001"))
     of = _id(workspace_id, "elsewhere") if step["elsewhere"] else workspace_id
     named = {"workspace": of, "user": _id(workspace_id, f"person {step['number']}")}
     event = events.entity(

@@ -167,7 +167,8 @@ def test_rates_of_one_day_cost_what_was_bought_abroad_in_the_week_after(warehous
         "SELECT model, rows_read, rows_written FROM gold.model_runs WHERE upto = %s AND rows_read > 0", batch
     )
     assert {model for model, *_ in costs} == {
-        *("fx_rates", "dim_currency", "int_reconversions", "fct_transactions", "fct_daily_spend")
+        *("fx_rates", "dim_currency", "int_reconversions", "fct_transactions", "fct_daily_spend"),
+        "fct_budget_months",
     }
     of_purchases = [cost for cost in costs if cost[0] not in ("fx_rates", "dim_currency")]
     assert [cost for cost in of_purchases if not (0 < cost[1] <= 500 and cost[2] <= 10)] == []

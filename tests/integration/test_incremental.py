@@ -20,6 +20,7 @@ import pytest
 from ingestion.rates import OLDEST
 from outlay.ledger.layers import layers
 from outlay.ledger.reconciliation import reconcile
+from tests.integration import budgets
 from tests.integration.sequences import Sequence, Step, events_of, generate
 from tests.integration.warehouse import Warehouse, build, opened
 
@@ -31,7 +32,7 @@ KEPT = sorted((Path(__file__).parents[1] / "vectors" / "sequences").glob("*.json
 
 TABLES = (
     *("reference.fx_rates", "intermediate.int_workspaces", "intermediate.int_entity_versions"),
-    *("intermediate.int_entities_current", "gold.fct_deliveries"),
+    *("intermediate.int_entities_current", "gold.fct_deliveries", "gold.fct_budget_months"),
     *("intermediate.int_transactions_current", "gold.fct_transactions", "gold.fct_daily_spend", "gold.dim_account"),
     *("gold.dim_user", "gold.dim_category", "gold.dim_merchant", "gold.dim_currency", "gold.dim_date"),
 )
@@ -81,6 +82,9 @@ def test_incremental_builds_end_where_a_build_of_everything_does(warehouse, seed
     ((released,),) = warehouse.rows("SELECT count(*) FROM silver.quarantine_states WHERE released_in_batch IS NOT NULL")
     assert released, "some of what was set aside was released"
     assert _wrongly_converted(warehouse, rates) == []
+    held = _budgets(warehouse)
+    assert held == budgets.expected(warehouse)
+    assert sum(bool(carried and spent) for *_, carried, spent, _, _ in held) > len(held) / 10
     assert _deliveries(warehouse, ACCEPTED_BY_LIVE) == _deliveries(warehouse, "gold.fct_deliveries") != set()
 
 
@@ -130,6 +134,15 @@ def _publish_round(warehouse: Warehouse, rng: Random, rounds: dict[UUID, list[St
 
 def _deliveries(warehouse: Warehouse, relation: str) -> set[tuple]:
     return set(warehouse.rows(f"SELECT workspace_id, subject, subject_id, version, outcome FROM {relation}"))  # noqa: S608
+
+
+def _budgets(warehouse: Warehouse) -> set[tuple]:
+    return set(
+        warehouse.rows(
+            "SELECT workspace_id, budget_id, starts_on, ends_on, version, amount, carried_in, spent, remaining,"
+            " cells_not_converted FROM gold.fct_budget_months"
+        )
+    )
 
 
 def _keep(warehouse: Warehouse, schema: str) -> None:
