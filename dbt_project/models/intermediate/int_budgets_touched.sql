@@ -5,4 +5,6 @@ select batch_id, workspace_id from {{ ref('int_transactions_touched') }}
 union all
 select batch_id, workspace_id from {{ ref('int_categories_touched') }}
 union all
-select batch_id, workspace_id from {{ ref('int_entity_versions') }} where entity in ('budget', 'account')
+select batch_id, workspace_id
+from {{ ref('int_entity_versions') }}
+where entity in ('budget', 'account')

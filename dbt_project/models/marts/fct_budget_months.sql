@@ -54,13 +54,15 @@ budgets as (
 -- The tree as each workspace sees it: its own change to a seed's category in the seed's place.
 tree as (
     select distinct on (w.workspace_id, c.category_id) w.workspace_id, c.category_id, c.parent_id
-    from (select distinct workspace_id from budgets where category_id is not null) as w
+    from (select distinct workspace_id from budgets) as w
     inner join {{ ref('dim_category') }} as c on c.workspace_id in (w.workspace_id, {{ shared }})
     order by w.workspace_id, c.category_id, c.workspace_id = {{ shared }}
 ),
 
 descended as (
-    select workspace_id, category_id as of_category_id, category_id from budgets where category_id is not null
+    select workspace_id, category_id as of_category_id, category_id
+    from budgets
+    where category_id is not null
     union
     select tree.workspace_id, descended.of_category_id, tree.category_id
     from descended
@@ -86,23 +88,31 @@ newest as (
     select w.workspace_id, spending.occurred_on
     from (select distinct workspace_id from budgets) as w
     inner join lateral (
-        select s.occurred_on from {{ ref('fct_daily_spend') }} as s
-        where s.workspace_id = w.workspace_id order by s.occurred_on desc limit 1
+        select s.occurred_on
+        from {{ ref('fct_daily_spend') }} as s
+        where s.workspace_id = w.workspace_id
+        order by s.occurred_on desc
+        limit 1
     ) as spending on true
 ),
 
-periods as (
+begun as (
     select
         b.*,
-        begun.starts_on,
-        least({{ period_start('b.period', 'b.begins_on', '(n + 1)') }}, b.until) - 1 as ends_on
+        newest.occurred_on as newest_on,
+        numbered.n,
+        {{ period_start('b.period', 'b.begins_on', 'numbered.n') }} as starts_on
     from budgets as b
     left join newest on newest.workspace_id = b.workspace_id
     cross join lateral generate_series(
         0, greatest({{ periods_begun('b.period', 'b.begins_on', 'least(newest.occurred_on, b.until)') }}, 0)
-    ) as n
-    cross join lateral (select {{ period_start('b.period', 'b.begins_on', 'n') }} as starts_on) as begun
-    where n = 0 or begun.starts_on <= newest.occurred_on and begun.starts_on < coalesce(b.until, 'infinity')
+    ) as numbered (n)
+),
+
+periods as (
+    select *, least({{ period_start('period', 'begins_on', '(n + 1)') }}, until) - 1 as ends_on
+    from begun
+    where n = 0 or (starts_on <= newest_on and starts_on < coalesce(until, 'infinity'))
 ),
 
 counted as (
