@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 from typing import Any
 
+from ingestion.events import NIL
+
 EARLIEST = date(1900, 1, 1)
 LATEST = timedelta(days=366)
 """How far after the day it was recorded (UTC) a transaction may be dated: bookings ahead are real, 2206 is a typo."""
@@ -63,7 +65,7 @@ def _unknown_currency(event: Event) -> Problem:
 
 
 def _workspace_given(event: Event) -> str | None:
-    return "expected a workspace, got none" if event["workspace_id"] is None else None
+    return "expected a workspace, got none" if (event["workspace_id"] or NIL) == NIL else None
 
 
 def _version_positive(event: Event) -> str | None:

@@ -49,7 +49,7 @@ WITH typed AS (
         * EXCLUDE (workspace_id, tags, attachments, sealed, key_id),
         filename AS batch,
         coalesce(workspace_id, '{NIL}') AS workspace_id,
-        workspace_id IS NOT NULL AS workspace_given,
+        coalesce(workspace_id, '{NIL}') <> '{NIL}' AS workspace_given,
         'transaction' AS entity,
         transaction_id AS entity_id,
         to_json(tags)::VARCHAR AS tags,

@@ -55,7 +55,7 @@ Rule = tuple[Column, Column]
 
 
 def _other_rules() -> dict[str, Rule]:
-    """What is asked of users, workspaces, accounts, reports and reminders: little, for nothing is summed over them."""
+    """What is asked of people, workspaces, accounts, budgets ...: little; gold leaves out what it cannot use."""
     return {
         "workspace_given": (
             F.col("workspace_given") | (F.col("entity") == "user"),

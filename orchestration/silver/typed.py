@@ -34,7 +34,7 @@ def typed(topic: str, events: DataFrame) -> DataFrame:
     fields = _TRANSACTION if topic == "transaction" else ("version", "operation")
     columns = {
         "workspace_id": F.coalesce("workspace_id", F.lit(str(NIL))),
-        "workspace_given": F.col("workspace_id").isNotNull(),
+        "workspace_given": F.coalesce(F.col("workspace_id") != str(NIL), F.lit(False)),
         "event_id": F.col("event_id"),
         "entity": F.col("entity") if topic == "user" else F.lit(topic),
         "entity_id": F.col(_ENTITY_ID[topic]),

@@ -30,7 +30,7 @@ class Home:
     lines: list[tuple] = field(default_factory=list)
     """(day, category, account, currency, amount, the workspace's currency, amount in that) of each line of spending."""
     parents: dict[str, str | None] = field(default_factory=dict)
-    owners: dict[UUID, UUID] = field(default_factory=dict)
+    owners: dict[UUID, str | None] = field(default_factory=dict)
     budgets: dict[UUID, list[tuple]] = field(default_factory=lambda: defaultdict(list))
     """(version, operation, when it happened, what it says) of each version of each budget."""
 
@@ -50,7 +50,8 @@ def _homes(warehouse: Warehouse) -> dict[UUID, Home]:
     for workspace_id, budget_id, *version in warehouse.rows(ACCEPTED, "budget"):
         homes[workspace_id].budgets[budget_id].append(tuple(version))
     for workspace_id, account_id, *_, account in warehouse.rows(ACCEPTED, "account"):
-        homes[workspace_id].owners[account_id] = UUID(owner) if account and (owner := account.get("owner_id")) else None
+        if account:
+            homes[workspace_id].owners[account_id] = account.get("owner_id")
     for workspace_id, *line in warehouse.rows(
         "SELECT workspace_id, occurred_on, category_id, account_id, currency, amount, workspace_currency,"
         " amount_converted FROM gold.fct_transactions WHERE kind IN ('expense', 'refund')"
@@ -71,7 +72,8 @@ def _periods(home: Home, versions: list[tuple]) -> Iterator[tuple]:
     left, before = Decimal(0), None
     for first, last, version, budget in _terms(versions):
         for number, starts_on in enumerate(_starts(budget["period"], first)):
-            if number and (newest is None or starts_on > newest or (last and starts_on > last)):
+            is_first = before is None and number == 0
+            if not is_first and (newest is None or starts_on > newest or (last and starts_on > last)):
                 break
             ends = [day for day in (_next(budget["period"], first, number), last and last + DAY) if day]
             ends_on = min(ends) - DAY if ends else None
@@ -126,7 +128,7 @@ def _spent(home: Home, budget: dict[str, Any], starts_on: date, ends_on: date | 
             continue
         if budget.get("category_id") and budget["category_id"] not in _upwards(home.parents, category_id):
             continue
-        if budget.get("member_id") and home.owners.get(account_id) != UUID(budget["member_id"]):
+        if budget.get("member_id") and home.owners.get(account_id) != budget["member_id"]:
             continue
         if currency == budget["currency"]:
             spent += amount

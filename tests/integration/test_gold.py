@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from secrets import token_hex
 from uuid import UUID, uuid4
 
 import psycopg
@@ -15,6 +16,7 @@ import pytest
 from psycopg.sql import Composed
 
 from ingestion import events
+from ingestion.events import NIL
 from orchestration.expectations import run_query
 from orchestration.expectations.gold import EXPECTATIONS, FACTS, FACTS_WORTH_A_LOOK, facts_of
 from outlay.ledger.layers import layers
@@ -42,7 +44,7 @@ MARTS = {
     "gold.dim_user": "workspace_id, user_id",
     "gold.dim_category": "workspace_id, category_id",
     "gold.dim_merchant": "workspace_id, merchant",
-    "gold.fct_deliveries": "workspace_id, subject_id, version",
+    "gold.fct_deliveries": "workspace_id, subject, subject_id, version",
     "gold.fct_budget_months": "workspace_id, budget_id, starts_on",
     "gold.dim_currency": "currency",
     "gold.dim_date": "date_on",
@@ -133,6 +135,36 @@ def test_builds_of_what_is_new_end_where_a_build_of_everything_does(warehouse):
         ("Food and drink › Beekeeping", "spending", 2)
     ]
     assert warehouse.rows("SELECT name, role, is_member FROM gold.dim_user") == [("Ada", "owner", True)]
+
+
+def test_no_single_event_spoils_what_all_share_or_stops_the_builds(warehouse):
+    """Such as a writer may send who knows no better, and that no rule keeps out of silver."""
+    build()
+    shared = "SELECT category_id, name, parent_id FROM gold.dim_category WHERE workspace_id = %s ORDER BY category_id"
+    before, same, account = warehouse.rows(shared, NIL), uuid4(), uuid4()
+    taken = {"category_id": "food", "name": "Taken over", "parent_id": None}
+    long = {"category_id": token_hex(4_000), "name": "Long", "parent_id": None}
+    year_one = {"occurred_at": datetime(1, 1, 1, tzinfo=UTC)}
+    card = {"name": "Card", "type": "card", "currency": "EUR", "institution": None, "owner_id": None}
+    warehouse.publish(
+        entity("category", uuid4(), taken, workspace_id=NIL),
+        entity("category", uuid4(), long),
+        entity("account", account, card, **year_one),
+        entity("account", account, card, version=2, operation="updated", **year_one),
+        topic="user",
+    )
+    for topic in ("report", "reminder"):
+        given = {"report_id": same, "name": "monthly", "period": "2026-04", "format": "pdf"}
+        if topic == "reminder":
+            given = {"reminder_id": same, "about": "Rent", "due_at": NOW}
+        delivered = {"version": 1, "operation": "delivered", "source": "app", "occurred_at": NOW, "recorded_at": NOW}
+        warehouse.publish(getattr(events, topic)(workspace_id=WORKSPACE, **given, **delivered), topic=topic)
+    for how in ((), ("--full-refresh",)):
+        build(*how)
+        assert warehouse.rows(shared, NIL) == before
+        assert warehouse.rows("SELECT name FROM gold.dim_category WHERE name IN ('Long', 'Taken over')") == []
+        assert warehouse.rows("SELECT count(*) FROM gold.dim_account WHERE account_id = %s", account) == [(2,)]
+        assert warehouse.rows("SELECT count(*) FROM gold.fct_deliveries WHERE subject_id = %s", same) == [(2,)]
 
 
 def test_the_models_own_unit_tests_pass(warehouse):

@@ -117,7 +117,7 @@ def test_every_command_of_the_page_does_what_it_says(warehouse, shell):
     (shell.folder / ".." / "a.patch").write_text(PATCH)
     shell.run("git -C .. apply a.patch")
     shell.run("rm ../a.patch")
-    assert until("dbt ls").split() == ["outlay.marts.fct_daily_spend"]
+    assert until("dbt ls").split() == ["outlay.marts.fct_budget_months", "outlay.marts.fct_daily_spend"]
     until("dbt build --select state:modified+ --empty")
     assert cells(warehouse, MINE, "largest") == set()
     until("dbt run --select state:modified+ --sample")

@@ -52,6 +52,7 @@ def test_a_good_transaction_breaks_no_rule(changes):
     ("rule", "changes", "message"),
     [
         ("workspace_given", {"workspace_id": None}, "expected a workspace, got none"),
+        ("workspace_given", {"workspace_id": events.NIL}, "expected a workspace, got none"),
         ("version_positive", {"version": 0}, "expected a version from 1, got 0"),
         ("operation_known", {"operation": "unknown"}, "expected recorded, amended, voided or restored"),
         ("kind_known", {"kind": "unknown"}, "expected expense, refund, income or transfer"),

@@ -116,8 +116,9 @@
     {% if config.get('partition_by') %}
     select set_config(joining, case when few then 'off' else 'on' end, true)
     from (
-        select (select count(*) from {{ put_aside }}) * 20 < sum(reltuples) as few
+        select (select count(*) from {{ put_aside }}) * 20 < sum(greatest(reltuples, 0)) as few
         from pg_class inner join pg_partition_tree('{{ target_relation }}') on relid = oid
+        where isleaf
     ) as keys, unnest('{enable_hashjoin, enable_mergejoin}'::text[]) as joining;
     {% endif %}
     delete from {{ target_relation }} as old

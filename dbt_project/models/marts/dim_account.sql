@@ -11,7 +11,7 @@ versions as (
         -- begins before an earlier one, whatever its writer's clock said.
         case
             when row_number() over account = 1 then timestamptz '1900-01-01 00:00:00+00'
-            else max(v.occurred_at) over account
+            else greatest(max(v.occurred_at) over account, timestamptz '1900-01-01 00:00:00+00')
         end as valid_from,
         lead(v.version) over account is null as is_current
     from {{ ref('int_entity_versions') }} as v

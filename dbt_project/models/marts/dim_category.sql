@@ -16,7 +16,7 @@ own_states as (
     select e.workspace_id, e.state -> 'category' as category
     from {{ ref('int_entities_current') }} as e
     inner join touched on touched.workspace_id = e.workspace_id
-    where e.entity = 'category' and not e.is_deleted
+    where e.entity = 'category' and not e.is_deleted and e.workspace_id <> {{ shared }}
 ),
 
 -- A workspace's own category, or its change to a seed's: what it leaves open stays the seed's.
@@ -30,7 +30,7 @@ own as (
         coalesce(seeds.position, 1000000) as position
     from own_states
     left join seeds on seeds.category_id = category ->> 'category_id'
-    where category ->> 'category_id' is not null
+    where length(category ->> 'category_id') <= 100 -- the longest that a line of a transaction may name
     order by own_states.workspace_id, category ->> 'category_id', category ->> 'name'
 ),
 

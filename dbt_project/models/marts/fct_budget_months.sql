@@ -32,6 +32,8 @@ terms as (
     from told
 ),
 
+-- Days beyond those of dim_date are typing errors, and would be thousands of periods.
+
 budgets as (
     select
         workspace_id,
@@ -48,6 +50,7 @@ budgets as (
         (budget ->> 'rollover')::boolean as is_rolled_over
     from terms
     where not is_deleted and begins_on < coalesce(until, 'infinity')
+        and begins_on between '{{ var("first_day") }}' and '{{ var("last_day") }}'
         and budget ->> 'period' in ('monthly', 'payday', 'biweekly', 'custom')
 ),
 
@@ -75,17 +78,28 @@ categories as (
     group by workspace_id, of_category_id
 ),
 
+-- A deletion need not say whose the account was: the version before it does.
+owned as (
+    select distinct on (v.workspace_id, v.entity_id)
+        v.workspace_id,
+        v.entity_id as account_id,
+        (v.state -> 'account' ->> 'owner_id')::uuid as owner_id
+    from touched
+    inner join {{ ref('int_entity_versions') }} as v on v.workspace_id = touched.workspace_id
+    where v.entity = 'account' and v.state -> 'account' is not null
+    order by v.workspace_id, v.entity_id, v.version desc
+),
+
 accounts as (
     select workspace_id, owner_id, array_agg(account_id) as account_ids
-    from {{ ref('dim_account') }}
-    inner join touched using (workspace_id)
-    where is_current and owner_id is not null
+    from owned
+    where owner_id is not null
     group by workspace_id, owner_id
 ),
 
 -- Up to the newest day of spending, so that a build tomorrow makes the same rows of the same log.
 newest as (
-    select w.workspace_id, spending.occurred_on
+    select w.workspace_id, least(spending.occurred_on, '{{ var("last_day") }}') as occurred_on
     from (select distinct workspace_id from budgets) as w
     inner join lateral (
         select s.occurred_on
@@ -101,6 +115,9 @@ begun as (
         b.*,
         newest.occurred_on as newest_on,
         numbered.n,
+        numbered.n = 0 and row_number() over (
+            partition by b.workspace_id, b.budget_id order by b.begins_on, numbered.n
+        ) = 1 as is_first,
         {{ period_start('b.period', 'b.begins_on', 'numbered.n') }} as starts_on
     from budgets as b
     left join newest on newest.workspace_id = b.workspace_id
@@ -112,7 +129,7 @@ begun as (
 periods as (
     select *, least({{ period_start('period', 'begins_on', '(n + 1)') }}, until) - 1 as ends_on
     from begun
-    where n = 0 or (starts_on <= newest_on and starts_on < coalesce(until, 'infinity'))
+    where is_first or (starts_on <= newest_on and starts_on < coalesce(until, 'infinity'))
 ),
 
 counted as (
