@@ -146,10 +146,14 @@ def some_events() -> Iterator[dict[str, Any]]:
             yield {**first, "event_id": events.new_id(), "version": 2, "operation": "amended", "merchant": "Too late"}
 
 
+def environment(spark: dict[str, str]) -> dict[str, str]:
+    """For a process on the Spark of these variables: without what a session in this one has left in its own."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("SPARK_")} | spark
+
+
 def silver_job(bronze: Bronze, spark: dict[str, str], *kill: Any) -> dict[str, Any]:
     """Run the job to its end, on the Spark of these variables."""
-    given = {name: value for name, value in os.environ.items() if not name.startswith("SPARK_")}  # of a session here
-    given |= {"OUTLAY_HOME": str(bronze.stack.home), "OUTLAY_LAKE_URL": bronze.lake, **spark}
+    given = environment(spark) | {"OUTLAY_HOME": str(bronze.stack.home), "OUTLAY_LAKE_URL": bronze.lake}
     done = subprocess.run(
         [sys.executable, "-m", "tests.integration.silver_job", bronze.dsn, *map(str, kill)],
         env=given,
@@ -228,7 +232,7 @@ def test_a_build_on_a_cluster_without_a_free_worker_is_told_so_and_gives_its_pla
         processes.stop(processes.tree(worker))
     done = subprocess.run(
         [sys.executable, "-c", NOBODY_FREE],
-        env=os.environ | cluster.variables,
+        env=environment(cluster.variables),
         cwd=PROJECT,
         capture_output=True,
         text=True,
