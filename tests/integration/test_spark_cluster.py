@@ -146,17 +146,11 @@ def some_events() -> Iterator[dict[str, Any]]:
             yield {**first, "event_id": events.new_id(), "version": 2, "operation": "amended", "merchant": "Too late"}
 
 
-def environment(spark: dict[str, str]) -> dict[str, str]:
-    """For a process on the Spark of these variables: without what a session in this one has left in its own."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("SPARK_")} | spark
-
-
-def silver_job(bronze: Bronze, spark: dict[str, str], *kill: Any) -> dict[str, Any]:
-    """Run the job to its end, on the Spark of these variables."""
-    given = environment(spark) | {"OUTLAY_HOME": str(bronze.stack.home), "OUTLAY_LAKE_URL": bronze.lake}
+def python(*arguments: str, **variables: str) -> str:
+    """What a Python process printed that ended well, without what a Spark session left in this one's variables."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.integration.silver_job", bronze.dsn, *map(str, kill)],
-        env=given,
+        [sys.executable, *arguments],
+        env={name: value for name, value in os.environ.items() if not name.startswith("SPARK_")} | variables,
         cwd=PROJECT,
         capture_output=True,
         text=True,
@@ -164,7 +158,14 @@ def silver_job(bronze: Bronze, spark: dict[str, str], *kill: Any) -> dict[str, A
         timeout=400,
     )
     assert done.returncode == 0, done.stderr[-4_000:]
-    told = json.loads(done.stdout.splitlines()[-1])
+    return done.stdout
+
+
+def silver_job(bronze: Bronze, spark: dict[str, str], *kill: Any) -> dict[str, Any]:
+    """Run the job to its end, on the Spark of these variables."""
+    here = {"OUTLAY_HOME": str(bronze.stack.home), "OUTLAY_LAKE_URL": bronze.lake}
+    said = python("-m", "tests.integration.silver_job", bronze.dsn, *map(str, kill), **spark, **here)
+    told = json.loads(said.splitlines()[-1])
     assert told["failures"] == []
     return told
 
@@ -230,17 +231,8 @@ def assert_one_died_and_nothing_differs(
 def test_a_build_on_a_cluster_without_a_free_worker_is_told_so_and_gives_its_place_back(cluster):
     for worker in cluster.workers:
         processes.stop(processes.tree(worker))
-    done = subprocess.run(
-        [sys.executable, "-c", NOBODY_FREE],
-        env=environment(cluster.variables),
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr[-4_000:]
-    assert done.stdout.startswith(f"{cluster.variables['OUTLAY_SPARK_REMOTE']} gave none: no worker of spark://")
+    said = python("-c", NOBODY_FREE, **cluster.variables)
+    assert said.startswith(f"{cluster.variables['OUTLAY_SPARK_REMOTE']} gave none: no worker of spark://")
 
 
 @pytest.mark.parametrize("conf", ["", "spark.authenticate.secret of-no-use", "spark.authenticate true"])

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from ingestion import migrate
+from outlay.settings import settings
 from tests.integration.test_conversion import abroad, workspace
 from tests.integration.warehouse import Warehouse, build, opened
 
@@ -35,7 +36,7 @@ def test_expenses_that_an_older_release_left_unconverted_are_there_and_converted
         warehouse.publish(abroad(home, day), abroad(home, day, currency="EUR"))
         warehouse.publish(workspace(home, "EUR"), topic="user")
         _as_dbt(warehouse, BEFORE_RATES_WERE_BATCHES)
-        _upgrade(warehouse)
+        _upgrade()
         warehouse.rates({day: {"USD": "1.25"}})
         build()
         assert _facts(warehouse) == {("USD", Decimal(10), Decimal(8)), ("EUR", Decimal(10), Decimal(10))}
@@ -49,7 +50,7 @@ def test_a_database_of_a_newer_release_is_left_as_it_is_and_named(stack, tmp_pat
     with opened(stack, tmp_path) as warehouse:
         warehouse.connection.execute("UPDATE public.schema_version SET version_num = '9999'")
         with pytest.raises(migrate.NewerRelease, match="at revision 9999, and this release knows them up to 00"):
-            migrate.upgrade(_dsn(warehouse))
+            migrate.upgrade(settings().dsn("owner"))
         assert warehouse.rows("SELECT version_num FROM public.schema_version") == [("9999",)]
 
 
@@ -63,11 +64,6 @@ def _as_dbt(warehouse: Warehouse, statements: str) -> None:
         warehouse.connection.execute(statements)
 
 
-def _upgrade(warehouse: Warehouse) -> None:
-    before, _ = migrate.upgrade(_dsn(warehouse))
+def _upgrade() -> None:
+    before, _ = migrate.upgrade(settings().dsn("owner"))
     assert before == "0007"
-
-
-def _dsn(warehouse: Warehouse) -> str:
-    info = warehouse.connection.info
-    return f"postgresql://{info.user}:{info.password}@{info.host}:{info.port}/{info.dbname}"

@@ -4,4 +4,4 @@
 -- categories of the nil workspace, comes from the seeds alone.
 select batch_id, workspace_id
 from {{ ref('int_entities_current') }}
-where entity = 'category' and workspace_id <> '00000000-0000-0000-0000-000000000000'
+where entity = 'category' and workspace_id <> {{ shared_workspace() }}

@@ -2,21 +2,19 @@
     topics=['user'], touched='int_categories_touched', replace_by=['workspace_id'], shared_rows=true
 ) }}
 
-{% set shared = "'00000000-0000-0000-0000-000000000000'::uuid" %}
-
 with recursive touched as (
     {{ touched(ref('int_categories_touched'), ['workspace_id']) }}
 ),
 
 seeds as (
-    select {{ shared }} as workspace_id, category_id, parent_id, name, kind, position from {{ ref('categories') }}
+    select {{ shared_workspace() }} as workspace_id, category_id, parent_id, name, kind, position from {{ ref('categories') }}
 ),
 
 own_states as (
     select e.workspace_id, e.state -> 'category' as category
     from {{ ref('int_entities_current') }} as e
     inner join touched on touched.workspace_id = e.workspace_id
-    where e.entity = 'category' and not e.is_deleted and e.workspace_id <> {{ shared }}
+    where e.entity = 'category' and not e.is_deleted and e.workspace_id <> {{ shared_workspace() }}
 ),
 
 -- A workspace's own category, or its change to a seed's: what it leaves open stays the seed's.
@@ -49,8 +47,8 @@ walk as (
     from walk
     cross join lateral (
         select * from known
-        where known.category_id = walk.next_id and known.workspace_id in (walk.workspace_id, {{ shared }})
-        order by known.workspace_id = {{ shared }} limit 1
+        where known.category_id = walk.next_id and known.workspace_id in (walk.workspace_id, {{ shared_workspace() }})
+        order by known.workspace_id = {{ shared_workspace() }} limit 1
     ) as parent
     where not parent.category_id = any(walk.ids)
 ),
@@ -73,4 +71,4 @@ select
 from known
 inner join rooted using (workspace_id, category_id)
 -- The shared rows are written when the table is made, and it is made anew when the seeds change.
-where known.workspace_id <> {{ shared }} or {{ since() }} = 0
+where known.workspace_id <> {{ shared_workspace() }} or {{ since() }} = 0

@@ -2,8 +2,6 @@
     topics=['transaction', 'user', 'fx_rates'], touched='int_budgets_touched', replace_by=['workspace_id']
 ) }}
 
-{% set shared = "'00000000-0000-0000-0000-000000000000'::uuid" %}
-
 with recursive touched as (
     {{ touched(ref('int_budgets_touched'), ['workspace_id']) }}
 ),
@@ -58,8 +56,8 @@ budgets as (
 tree as (
     select distinct on (w.workspace_id, c.category_id) w.workspace_id, c.category_id, c.parent_id
     from (select distinct workspace_id from budgets) as w
-    inner join {{ ref('dim_category') }} as c on c.workspace_id in (w.workspace_id, {{ shared }})
-    order by w.workspace_id, c.category_id, c.workspace_id = {{ shared }}
+    inner join {{ ref('dim_category') }} as c on c.workspace_id in (w.workspace_id, {{ shared_workspace() }})
+    order by w.workspace_id, c.category_id, c.workspace_id = {{ shared_workspace() }}
 ),
 
 descended as (

@@ -3,4 +3,4 @@
 -- A workspace's own change to a category hides the shared one.
 select distinct on (category_id) category_id, parent_id, name, kind, root_id, level, path, position
 from {{ ref('dim_category') }}
-order by category_id, workspace_id = '00000000-0000-0000-0000-000000000000'::uuid
+order by category_id, workspace_id = {{ shared_workspace() }}
