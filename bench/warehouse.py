@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
-from typing import Any
+from typing import Any, TextIO
 
 from bench import purchases
 from outlay.db import session
@@ -36,18 +36,24 @@ def main() -> None:
     parser.add_argument("--more", type=int, default=10_000, help="events on top of each size")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
-    measured = [_measure(size, chosen.more) for size in sorted(chosen.sizes)]
+    to = sys.stderr if chosen.json else sys.stdout
+    measured = [_measure(size, chosen.more, to) for size in sorted(chosen.sizes)]
     found = {"sizes": measured, "ratios": _ratios(measured)}
     if chosen.json:
         print(json.dumps(found, indent=2))
     else:
-        _print(found)
+        for name, ratio in found["ratios"].items():
+            print(f"{name:<24} {ratio}")
 
 
-def _measure(size: int, more: int) -> dict[str, Any]:
+def _measure(size: int, more: int, to: TextIO) -> dict[str, Any]:
+    """Both builds of one size, each told as soon as it has ended: the largest take most of an hour."""
     _fill(size)
     _empty()
-    return {"events": _in_log(), "full": _build(), "more": more, "on_top": _on_top(more)}
+    events = _in_log()
+    _tell(events, "all", full := _build(), to)
+    _tell(events, f"{more:,} more", on_top := _on_top(more), to)
+    return {"events": events, "full": full, "more": more, "on_top": on_top}
 
 
 def _on_top(more: int) -> dict[str, Any]:
@@ -138,16 +144,14 @@ def _ratios(measured: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _print(found: dict[str, Any]) -> None:
-    for each in found["sizes"]:
-        for what, figures in (("all", each["full"]), (f"{each['more']:,} more", each["on_top"])):
-            ends = ", ".join(f"{layer} {at}" for layer, at in figures["ends_after"].items() if at)
-            print(
-                f"{each['events']:>12,} events, {what:<12} {figures['seconds']:>8.1f} s  peak {figures['peak_mb']:>6,}"
-                f" MiB  rows read {figures['rows_read']:>12,}  ends of layers: {ends}"
-            )
-    for name, ratio in found["ratios"].items():
-        print(f"{name:<24} {ratio}")
+def _tell(events: int, what: str, figures: dict[str, Any], to: TextIO) -> None:
+    ends = ", ".join(f"{layer} {at}" for layer, at in figures["ends_after"].items() if at)
+    print(
+        f"{events:>12,} events, {what:<12} {figures['seconds']:>8.1f} s  peak {figures['peak_mb']:>6,}"
+        f" MiB  rows read {figures['rows_read']:>12,}  ends of layers: {ends}",
+        file=to,
+        flush=True,
+    )
 
 
 def _say(text: str) -> None:
