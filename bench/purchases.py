@@ -48,8 +48,13 @@ def write(count: int, *, households: int = 1_000) -> None:
     with EventProducer(here.bootstrap, codec, client_id="bench", linger=0.02) as producer:
         for event, _, value in encoded(codec, count, households=households):
             producer.send_encoded(TOPIC, event, value)
-        if producer.flush(120):
-            raise SystemExit("Kafka has not acknowledged all purchases: see `outlay status`")
+        acknowledged(producer)
+
+
+def acknowledged(producer: EventProducer) -> None:
+    """Return when Kafka has all that was sent, or say so and end."""
+    if producer.flush(120):
+        raise SystemExit("Kafka has not acknowledged all events: see `outlay status`")
 
 
 def wait_until_read() -> None:
@@ -76,9 +81,15 @@ def encoded(codec: Codec, count: int, *, households: int = 1_000) -> Iterator[tu
         yield event, transaction, value
 
 
-def _cut(codec: Codec, event: dict[str, Any]) -> tuple[dict[str, Any], tuple[bytes, bytes, bytes]]:
-    """The event's Avro around the two ids that each purchase has of its own: the event's, and its transaction's."""
-    value = codec.encode(TOPIC, event)
-    first, rest = value.split(str(event["event_id"]).encode())
-    between, last = rest.split(str(event["transaction_id"]).encode())
-    return event, (first, between, last)
+def _cut(codec: Codec, event: dict[str, Any]) -> tuple[dict[str, Any], tuple[bytes, ...]]:
+    """The event with its Avro around the two ids that each purchase has of its own: the event's, its transaction's."""
+    return event, around(codec.encode(TOPIC, event), event["event_id"], event["transaction_id"])
+
+
+def around(value: bytes, *ids: UUID) -> tuple[bytes, ...]:
+    """What stands before, between and after these ids, which come in this order: others can be put in their places."""
+    parts = []
+    for each in ids:
+        before, value = value.split(str(each).encode())
+        parts.append(before)
+    return *parts, value

@@ -1,11 +1,11 @@
 """What a build of the warehouse costs as the log grows: of everything, and of a little on top.
 
-For each size the log is filled up to it. Then bronze, silver and gold are emptied and built from the whole log, and
-built once more after some events have been added; between two sizes stands what an event more costs. The builds are
-those of Dagster, with every check.
+For each size the log is filled up to it, with households that buy for a year. Then bronze, silver and gold are emptied
+and built from the whole log, and built once more after some events of a hundred households have been added; between
+two sizes stands what an event more costs. The builds are those of Dagster, with every check.
 
 Needs the whole stack: `outlay up`, then `outlay bench warehouse`. It empties bronze, silver and gold of this
-installation, and what it writes stays in the log: use an installation that is for that (`OUTLAY_HOME`).
+installation, and what it writes stays in the log: use an installation made for it (`OUTLAY_HOME`), whose log is empty.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, TextIO
 
-from bench import purchases
+from bench.households import Street
+from bench.purchases import wait_until_read
 from outlay.db import session
 from outlay.ledger.backlog import backlog
 from outlay.settings import settings
@@ -37,7 +38,12 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     to = sys.stderr if chosen.json else sys.stdout
-    measured = [_measure(size, chosen.more, to) for size in sorted(chosen.sizes)]
+    if _in_log():
+        raise SystemExit(
+            "expected an installation whose log is empty: set OUTLAY_HOME to a new folder, and `outlay up`"
+        )
+    street = Street()
+    measured = [_measure(street, size, chosen.more, to) for size in sorted(chosen.sizes)]
     found = {"sizes": measured, "ratios": _ratios(measured)}
     if chosen.json:
         print(json.dumps(found, indent=2))
@@ -46,28 +52,28 @@ def main() -> None:
             print(f"{name:<24} {ratio}")
 
 
-def _measure(size: int, more: int, to: TextIO) -> dict[str, Any]:
+def _measure(street: Street, size: int, more: int, to: TextIO) -> dict[str, Any]:
     """Both builds of one size, each told as soon as it has ended: the largest take most of an hour."""
-    _fill(size)
+    _fill(street, size)
     _empty()
     events = _in_log()
     _tell(events, "all", full := _build(), to)
-    _tell(events, f"{more:,} more", on_top := _on_top(more), to)
+    _tell(events, f"{more:,} more", on_top := _on_top(street, more), to)
     return {"events": events, "full": full, "more": more, "on_top": on_top}
 
 
-def _on_top(more: int) -> dict[str, Any]:
-    purchases.write(more)
-    purchases.wait_until_read()
+def _on_top(street: Street, more: int) -> dict[str, Any]:
+    street.go_on(more)
+    wait_until_read()
     return _build()
 
 
-def _fill(size: int) -> None:
+def _fill(street: Street, size: int) -> None:
     missing = size - _in_log()
     if missing > 0:
         _say(f"writing {missing:,} events")
-        purchases.write(missing)
-    purchases.wait_until_read()
+        street.move_in(missing)
+    wait_until_read()
 
 
 def _in_log() -> int:

@@ -10,15 +10,21 @@ newest AS (
         WHERE d.workspace_id = t.workspace_id AND d.occurred_on <= current_date
     ) AS d
 ),
+spent AS ( -- one look into each workspace's half year
+    SELECT n.workspace_id, (n.running - d.occurred_on + 6) / 7 AS ago, sum(d.transactions) AS transactions,
+           sum(d.amount_converted) AS spent
+    FROM newest AS n
+    JOIN gold.fct_daily_spend AS d
+        ON d.workspace_id = n.workspace_id
+        AND d.occurred_on >= n.running - 7 * ({weeks} + 1) AND d.occurred_on < n.running
+    GROUP BY n.workspace_id, ago
+),
 weeks AS (
-    SELECT n.workspace_id, n.running - 7 * ago AS week, ago, coalesce(sum(d.transactions), 0) AS transactions,
-           coalesce(sum(d.amount_converted), 0) AS spent
+    SELECT n.workspace_id, n.running - 7 * ago AS week, ago, coalesce(s.transactions, 0) AS transactions,
+           coalesce(s.spent, 0) AS spent
     FROM newest AS n
     CROSS JOIN generate_series(1, {weeks} + 1) AS ago
-    LEFT JOIN gold.fct_daily_spend AS d
-        ON d.workspace_id = n.workspace_id
-        AND d.occurred_on >= n.running - 7 * ago AND d.occurred_on < n.running - 7 * ago + 7
-    GROUP BY n.workspace_id, n.running, ago
+    LEFT JOIN spent AS s USING (workspace_id, ago)
 ),
 usual AS (
     SELECT workspace_id, percentile_cont(0.5) WITHIN GROUP (ORDER BY transactions) AS transactions,

@@ -8,13 +8,12 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from dagster import MetadataValue, TableColumn, TableRecord, TableSchema
 
-from outlay.db import connect
+from outlay.db import session
 from outlay.settings import Role
 
 if TYPE_CHECKING:
@@ -86,24 +85,34 @@ def run(suite: str, frame: pd.DataFrame, expected: Sequence[Expected]) -> Outcom
     return outcome
 
 
-def run_query(suite: str, query: sql.Composed, expected: Sequence[Expected], role: Role) -> Outcome:
+def run_query(
+    suite: str, query: sql.Composed, expected: Sequence[Expected], role: Role, *, put_aside: bool = False
+) -> Outcome:
     """The same against the rows of a query. PostgreSQL does the work: only counts and examples leave it.
 
     Args:
         role: who asks.
+        put_aside: the query's rows are put into a temporary table first: for few rows that cost much. Otherwise the
+            library asks the query anew for each thing that it wants to know.
 
     Raises:
         RuntimeError: as `run`.
     """
-    from sqlalchemy.pool import NullPool
+    from psycopg import sql
+    from sqlalchemy.pool import StaticPool
 
-    source = _context().data_sources.add_postgres(
-        "database",
-        connection_string="postgresql+psycopg://given@connections/none",  # no address and no password
-        kwargs={"creator": partial(connect, role), "poolclass": NullPool},
-    )
-    asset = source.add_query_asset(suite, query.as_string())
-    return _held(suite, asset.add_batch_definition_whole_table("whole").get_batch(), expected)
+    with session(role) as connection:
+        if put_aside:
+            connection.execute(sql.SQL("CREATE TEMPORARY TABLE looked_at AS {}").format(query))
+            connection.commit()
+            query = sql.SQL("SELECT * FROM looked_at").format()
+        source = _context().data_sources.add_postgres(
+            "database",
+            connection_string="postgresql+psycopg://given@connections/none",  # no address and no password
+            kwargs={"creator": lambda: connection, "poolclass": StaticPool},
+        )
+        asset = source.add_query_asset(suite, query.as_string())
+        return _held(suite, asset.add_batch_definition_whole_table("whole").get_batch(), expected)
 
 
 def _whole(suite: str, frame: pd.DataFrame) -> Any:
