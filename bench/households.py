@@ -24,7 +24,7 @@ YEAR = 2_000
 """Transaction events of a household in its year."""
 
 _FIRST_DAY, _DAYS = date(2025, 7, 1), 365
-_SHAPES = 60  # of a day's purchases, of a merchant each
+_SHAPE_BITS = 6  # 64 shapes of a day's purchases, of a merchant each
 _AMENDED = 50  # of so many events one amends the purchase before it
 _ABROAD = 20  # of so many shapes one is in another currency than the household's
 _CATEGORIES = (
@@ -42,7 +42,7 @@ class Street:
         self._street, self._households = events.new_id(), 0
         self._ids = random.Random(self._street.int)  # noqa: S311
         self._shapes = [
-            [[self._shape(day, number, version) for number in range(_SHAPES)] for day in range(_DAYS)]
+            [[self._shape(day, number, version) for number in range(1 << _SHAPE_BITS)] for day in range(_DAYS)]
             for version in (1, 2)
         ]
 
@@ -83,7 +83,7 @@ class Street:
             if last is not None and number % _AMENDED == 0:
                 yield (*last[:3], 2, last[4])
             else:
-                last = home, day, (home * 7 + number * 13) % _SHAPES, 1, self._new_id()
+                last = home, day, self._ids.getrandbits(_SHAPE_BITS), 1, self._new_id()
                 yield last
 
     def _new_id(self) -> UUID:
