@@ -91,7 +91,7 @@ class Street:
 
     def _whose(self, home: int) -> tuple[UUID, UUID]:
         """Workspace and account of a household."""
-        return UUID(int=self._street.int ^ home << 1), UUID(int=self._street.int ^ home << 1 | 1)
+        return UUID(int=self._street.int ^ home << 1), UUID(int=self._street.int ^ (home << 1 | 1))
 
     def _founded(self, home: int) -> Iterator[dict[str, Any]]:
         workspace_id, account_id = self._whose(home)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -119,7 +120,13 @@ def _quarantined(lake: str, batch: Staged) -> pd.DataFrame | None:
     if rows is None:
         return None
     wanted = [*_PLACE, "workspace_id", "entity_id", "event_id", "version"]
-    return _pandas(rows.to_table(columns=wanted)).drop_duplicates(_PLACE)
+    is_user = batch.topic == "user"  # of all topics the one with several kinds of things
+    frame = _pandas(rows.to_table(columns=[*wanted, *["row"] * is_user])).drop_duplicates(_PLACE)
+    return frame.assign(entity=frame["row"].map(_entity) if is_user else batch.topic)
+
+
+def _entity(event: str) -> str:
+    return json.loads(event)["entity"]
 
 
 def _decisions(frame: pd.DataFrame, others: pd.DataFrame | None) -> pd.Series:
@@ -127,12 +134,10 @@ def _decisions(frame: pd.DataFrame, others: pd.DataFrame | None) -> pd.Series:
     import pandas as pd
 
     seen = frame if others is None else pd.concat([frame, others], ignore_index=True)
-    several = seen[seen.duplicated(["workspace_id", "entity_id"], keep=False)].sort_values(_PLACE)
+    several = seen[seen.duplicated(_THING, keep=False)].sort_values(_PLACE)
     sights = [
-        Sight(event_id, (workspace_id, entity_id), version)
-        for workspace_id, entity_id, event_id, version in several[
-            ["workspace_id", "entity_id", "event_id", "version"]
-        ].itertuples(index=False, name=None)
+        Sight(event_id, tuple(thing), version)
+        for event_id, version, *thing in several[["event_id", "version", *_THING]].itertuples(index=False, name=None)
     ]
     decisions = pd.Series("accepted", index=seen.index, dtype=object)
     decisions[several.index] = decide(sights)
