@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from outlay.cli import Failure
+from outlay.cli.amending import apply_option, chosen, progress, top_option, workspace_option
 from outlay.cli.delimited import file_options, opened
 from outlay.cli.options import json_option
 
@@ -63,9 +64,9 @@ def report(
 
 
 @merchants.command(epilog="Example: outlay merchants redecide; outlay merchants redecide --apply")
-@click.option("--workspace", metavar="NAME", help="Only this one.  [default: every workspace]")
-@click.option("--apply", "applied", is_flag=True, help="Append the changes. Without it, nothing is changed.")
-@click.option("--top", type=click.IntRange(0, 1_000), default=20, show_default=True, help="How many changes to list.")
+@workspace_option
+@apply_option
+@top_option
 @json_option
 def redecide(workspace: str | None, applied: bool, top: int, as_json: bool) -> None:
     """Say what today's tables in seeds/ would decide another way of what is recorded; with --apply, change it.
@@ -79,20 +80,17 @@ def redecide(workspace: str | None, applied: bool, top: int, as_json: bool) -> N
     from outlay.cli.interrupted import interruptible
     from outlay.ledger import redecide as tables
     from outlay.ledger.commands import KafkaUnavailable, Ledger, LiveStalled, Refused
-    from outlay.ledger.workspaces import all_workspaces
     from outlay.settings import settings
 
     enricher = Enricher(settings().seeds)
     done = None
     with interruptible("what was changed stays"), failing(KafkaUnavailable, LiveStalled, Refused):
-        chosen = [each for each in all_workspaces() if workspace in (None, each.name)]
-        if workspace is not None and not chosen:
-            raise Failure(f"no workspace is named {workspace!r}: `outlay status` and the pages show which there are")
+        workspaces = chosen(workspace)
         if applied:
-            with Ledger() as ledger, merchants_report.progress() as on_progress:
-                found, done = tables.apply(ledger, chosen, enricher, on_progress=on_progress)
+            with Ledger() as ledger, progress() as on_progress:
+                found, done = tables.apply(ledger, workspaces, enricher, on_progress=on_progress)
         else:
-            found = tables.preview(chosen, enricher)
+            found = tables.preview(workspaces, enricher)
     merchants_report.redecided(found, done, top, as_json=as_json)
 
 

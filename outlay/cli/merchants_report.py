@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import Progress as Bar
-from rich.progress import SpinnerColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
 from ingestion.dead_letters.dump import printable
 from ingestion.enrich.coverage import Coverage
-from outlay.ledger.commands import Appended, Progress
+from outlay.cli import amending
+from outlay.ledger.commands import Appended
 from outlay.ledger.redecide import Preview
 
 
@@ -59,46 +56,16 @@ def _coverage_as_json(found: Coverage, top: int) -> dict[str, Any]:
     }
 
 
-@contextmanager
-def progress() -> Iterator[Callable[[Progress], None]]:
-    """How many changes live has decided on; on a terminal only."""
-    console = Console(stderr=True)
-    columns = [SpinnerColumn(), TextColumn("{task.completed:,.0f} changed")]
-    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda moved: bar.update(task, completed=moved.decided + moved.already_there)
-
-
 def redecided(found: Preview, done: Appended | None, top: int, *, as_json: bool) -> None:
     """`done`: what was appended; None of a preview."""
     if as_json:
-        click.echo(json.dumps(_as_json(found, done, top)))
+        changes = {"categories": _pairs(found.categories, top), "merchants": _pairs(found.merchants, top)}
+        click.echo(json.dumps(amending.as_json(found, done, **changes)))
         return
     for title, changes in (("category", found.categories), ("merchant", found.merchants)):
         if changes and top:
             Console().print(_table(title, changes, top))
-    if found.set_aside:
-        click.echo(f"{found.set_aside:,} would change and break a rule: see `outlay quarantine list`")
-    if done is None:
-        then = "; --apply changes them" if found.would_change else ""
-        click.echo(f"{found.would_change:,} of {found.looked_at:,} transactions would change{then}")
-    else:
-        lost = f", {done.stale:,} were changed by somebody else meanwhile" if done.stale else ""
-        click.echo(
-            f"{done.inserted:,} of {found.looked_at:,} transactions changed{lost}; `outlay build` takes it to gold"
-        )
-
-
-def _as_json(found: Preview, done: Appended | None, top: int) -> dict[str, Any]:
-    return {
-        "looked_at": found.looked_at,
-        "would_change": found.would_change,
-        "set_aside": found.set_aside,
-        "categories": _pairs(found.categories, top),
-        "merchants": _pairs(found.merchants, top),
-        "changed": done and done.inserted,
-        "stale": done and done.stale,
-    }
+    amending.said(found, done)
 
 
 def _pairs(changes: Counter[tuple[str | None, str | None]], top: int) -> list[dict[str, Any]]:

@@ -133,8 +133,8 @@ def _changed(
     return _following(given, operation, **by)
 
 
-def redecided(current: Mapping[str, Any], decided: Mapping[str, Any], **by: Any) -> dict[str, Any]:
-    """The event after the tables of enrichment have `decided` some fields of `current` another way."""
+def ruled(current: Mapping[str, Any], decided: Mapping[str, Any], **by: Any) -> dict[str, Any]:
+    """The event after a rule has `decided` some fields of `current` another way, whichever they are."""
     return _following({**current, **decided}, "amended", **by)
 
 

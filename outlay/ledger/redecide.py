@@ -10,21 +10,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
-from uuid import UUID
 
 from ingestion.enrich import Enricher
-from ingestion.events import NIL, derived_id, owner_of
-from ingestion.rules import problems
+from ingestion.events import derived_id
 from outlay import money
-from outlay.db import session
+from outlay.ledger import amendments
+from outlay.ledger.amendments import by_rule, has_no_next, pages
 from outlay.ledger.commands import Appended, Ledger, Progress
 from outlay.ledger.decisions import current_transactions
-from outlay.ledger.drafts import DECIDED, redecided
+from outlay.ledger.drafts import DECIDED, ruled
 from outlay.ledger.workspaces import Workspace
 
-_PAGE = 2_000  # transactions read together
-_LAST_VERSION = 2**31 - 1
 _KINDS = {"expense": "spending", "refund": "spending", "income": "income", "transfer": "transfer"}
 """Kind of a transaction -> kind of the categories that it may have."""
 
@@ -38,13 +36,9 @@ _DECIDED_BY_TABLES = """
 
 
 @dataclass
-class Preview:
+class Preview(amendments.Preview):
     """Counts over the transactions that the tables may decide of."""
 
-    looked_at: int = 0
-    would_change: int = 0
-    set_aside: int = 0
-    """They would change, and break a rule of quarantine: to be corrected first."""
     categories: Counter[tuple[str | None, str | None]] = field(default_factory=Counter)
     """(category before, category after) -> transactions; only where it changes."""
     merchants: Counter[tuple[str | None, str | None]] = field(default_factory=Counter)
@@ -81,18 +75,18 @@ def apply(
 
 def _changes(workspace: Workspace, enricher: Enricher, found: Preview) -> Iterator[dict[str, Any]]:
     currencies = frozenset(money.currencies())
-    by = {"actor_id": owner_of(workspace.workspace_id), "source": "rule"}
-    for current, recorded_at in _decided_by_tables(workspace.workspace_id):
+    read = partial(current_transactions, where=_DECIDED_BY_TABLES, also=", recorded_at")
+    for current in (each for page in pages(workspace.workspace_id, read) for each in page):
+        recorded_at = current.pop("recorded_at")
         found.looked_at += 1
         decided = _decided_anew(current, enricher)
         if not decided:
             continue
-        event_id = derived_id(current["transaction_id"], "redecided", current["version"], enricher.version)
-        event = redecided(current, decided, **by, event_id=event_id)
-        before = {"version": current["version"], "operation": current["operation"], "recorded_at": recorded_at}
-        if current["version"] == _LAST_VERSION or problems(event | before, currencies):
+        if has_no_next(current | decided, recorded_at, currencies):
             found.set_aside += 1
             continue
+        event_id = derived_id(current["transaction_id"], "redecided", current["version"], enricher.version)
+        event = ruled(current, decided, **by_rule(workspace.workspace_id), event_id=event_id)
         found.would_change += 1
         for counted, name in ((found.categories, "category_id"), (found.merchants, "merchant")):
             if current[name] != event[name]:
@@ -114,16 +108,3 @@ def _decided_anew(current: dict[str, Any], enricher: Enricher) -> dict[str, Any]
         decided |= {name: getattr(now, name) for name in DECIDED[1:]}
     changed = any(current[name] != decided[name] for name in ("merchant", "category_id") if name in decided)
     return decided if changed else {}
-
-
-def _decided_by_tables(workspace_id: UUID) -> Iterator[tuple[dict[str, Any], Any]]:
-    """Each with when it was recorded; a page in a session of its own, so that live is not held up for long."""
-    last = NIL
-    while True:
-        with session("app", workspace_id=workspace_id) as connection:
-            page = current_transactions(connection, _DECIDED_BY_TABLES, also=", recorded_at", after=last, page=_PAGE)
-        for current in page:
-            yield current, current.pop("recorded_at")
-        if len(page) < _PAGE:
-            return
-        last = page[-1]["transaction_id"]

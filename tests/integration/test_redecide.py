@@ -14,7 +14,7 @@ import pytest
 from ingestion import events
 from ingestion.enrich import Enricher
 from outlay.db import session
-from outlay.ledger import redecide
+from outlay.ledger import amendments, redecide
 from outlay.ledger.commands import Ledger
 from outlay.ledger.workspaces import Workspace, ensure_workspace
 from outlay.settings import PROJECT, settings
@@ -167,7 +167,7 @@ def test_what_somebody_changes_meanwhile_is_theirs(home, better, monkeypatch):
 
 
 def test_more_than_a_page_is_read_whole(home, better, monkeypatch):
-    monkeypatch.setattr(redecide, "_PAGE", 2)
+    monkeypatch.setattr(amendments, "_PAGE", 2)
     found = redecide.preview([home], better)
     assert (found.would_change, found.set_aside) == (len(CHANGED), len(SET_ASIDE))
 
