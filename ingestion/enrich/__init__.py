@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +15,7 @@ from ingestion.enrich.seeds import Category
 
 __all__ = ["Category", "Enricher", "Enrichment"]
 
+_TRANSFERS = frozenset({"transfer", "transfer.own"})
 _REMEMBERED = 65_536  # descriptors; a household's or a city's repeat themselves
 
 
@@ -46,6 +49,7 @@ class Enricher:
         )
         self._names = {fold(category.name): category_id for category_id, category in self.categories.items()}
         self._names |= {fold(row["alias"]): row["category_id"] for row in reference.rows(seeds, "category_aliases")}
+        self._transfers = _any_of(name for name, category_id in self._names.items() if category_id in _TRANSFERS)
         self._names |= {category_id: category_id for category_id in self.categories}
         self.enrich = lru_cache(maxsize=_REMEMBERED)(self._enrich)
 
@@ -72,8 +76,17 @@ class Enricher:
         """Our category for a source's name of it, or an id of ours; None where nothing of ours is meant."""
         return self._names.get(fold(name)) or self._names.get(name.strip())
 
+    def says_transfer(self, text: str | None) -> bool:
+        """Whether words of `text` are one of the tables' names for transfers between accounts, such as "Umbuchung"."""
+        return text is not None and self._transfers.search(fold(text)) is not None
+
     def _contradicts(self, match: Match, by_mcc: str | None) -> bool:
         """Whether the card network places a merely similar name elsewhere: "METRO TAXI" is no supermarket."""
         if match.certain or by_mcc is None or match.brand.category_id is None:
             return False
         return by_mcc.split(".")[0] != match.brand.category_id.split(".")[0]
+
+
+def _any_of(names: Iterable[str]) -> re.Pattern[str]:
+    """What finds one of the names, which are folded, as whole words."""
+    return re.compile(rf"\b(?:{'|'.join(sorted(map(re.escape, names)))})\b")

@@ -1,0 +1,1 @@
+"""Models: pure functions of plain records, without a database, a clock or chance."""
