@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -13,28 +13,19 @@ import pytest
 
 from ingestion import events
 from ingestion.enrich import Enricher
-from outlay.db import session
 from outlay.ledger import amendments, redecide
 from outlay.ledger.commands import Ledger
-from outlay.ledger.workspaces import Workspace, ensure_workspace
+from outlay.ledger.workspaces import Workspace
 from outlay.settings import PROJECT, settings
-from tests.landing import append
-from tests.support import outlay, outlay_json, until
+from tests.integration.noted import EVERYTHING, amend, current, overtaken, recorded
+from tests.support import outlay, outlay_json
 
 pytestmark = pytest.mark.integration
 SHOP, TEXT = "Zyxwv Bakehouse", "ZYXWV BAKEHOUSE 00123"  # which no table has
 TABLES = "seeds-00000000"  # an earlier version
-FULL = {
-    "occurred_at_local": datetime(2026, 5, 1, 8, 30),  # noqa: DTZ001 - the clock on the wall
-    "posted_on": date(2026, 5, 2),
-    "counterparty": "DE02120300000000202051",
-    "note": "everything",
-    "tags": ["a", "b"],
+FULL = EVERYTHING | {
     "refund_of": uuid4(),
     "transfer_pair": uuid4(),
-    "external_id": "bank-1",
-    "import_id": uuid4(),
-    "attachments": [{"attachment_id": uuid4(), "sha256": "ab" * 32, "media_type": "image/png", "name": "receipt.png"}],
     "lines": [
         events.line(Decimal("4.0000"), line_id=uuid4(), category_id="leisure", note="cake"),
         events.line(Decimal("0.5000"), line_id=uuid4()),
@@ -81,29 +72,9 @@ def better(tmp_path, monkeypatch) -> Iterator[Enricher]:
 @pytest.fixture
 def home(stack) -> Workspace:
     """A workspace with a transaction of each kind; its note is its name above."""
-    with Ledger() as ledger:
-        workspace = ensure_workspace(ledger, name=f"Redecided {uuid4()}", currency="EUR", time_zone="Europe/Rome")
-    given = {"kind": "expense", "occurred_on": date(2026, 5, 1), "amount": Decimal("4.5000"), "currency": "EUR"}
-    given |= {"account_id": uuid4(), "source": "import", "merchant": SHOP, "description": TEXT}
-    told = [
-        events.transaction(
-            **{**given, "note": note, **own}, workspace_id=workspace.workspace_id, transaction_id=uuid4()
-        )
-        for note, own in {**CHANGED, **LEFT, **SET_ASIDE}.items()
-    ]
-    append(stack, *told)
-    until(lambda: len(current(workspace)) == len(told), what="live has them")
-    return workspace
-
-
-def current(workspace: Workspace) -> dict[str, dict[str, Any]]:
-    """Note -> the newest event's own fields, and its source."""
-    with session("app", workspace_id=workspace.workspace_id) as connection:
-        rows = connection.execute(
-            "SELECT DISTINCT ON (entity_id) state, source FROM live.events"
-            " WHERE topic = 'transaction' AND decision = 'accepted' ORDER BY entity_id, version DESC"
-        ).fetchall()
-    return {state["note"]: state | {"source": source} for state, source in rows}
+    given = {"kind": "expense", "amount": Decimal("4.5000"), "account_id": uuid4()}
+    given |= {"merchant": SHOP, "description": TEXT}
+    return recorded(stack, "Redecided", {note: given | own for note, own in {**CHANGED, **LEFT, **SET_ASIDE}.items()})
 
 
 def kept(state: dict[str, Any]) -> dict[str, Any]:
@@ -147,20 +118,9 @@ def test_a_preview_changes_nothing_and_what_is_applied_is_what_it_said(home, bet
 
 
 def test_what_somebody_changes_meanwhile_is_theirs(home, better, monkeypatch):
-    read = redecide.current_transactions
     with Ledger() as ledger:
-
-        def read_and_overtaken(*args: Any, **kwargs: Any) -> list[dict[str, Any]]:
-            page = read(*args, **kwargs)
-            by = {"actor_id": events.owner_of(home.workspace_id), "source": "app", "wait": 30}
-            for state in page:
-                if state["note"] == "unknown":
-                    changes = {"note": "unknown", "category_id": "giving.gifts"}
-                    thing = (home.workspace_id, state["transaction_id"])
-                    assert ledger.amend(*thing, changes, expected_version=1, **by).decision == "accepted"
-            return page
-
-        monkeypatch.setattr(redecide, "current_transactions", read_and_overtaken)
+        change = partial(amend, ledger, home, "unknown", {"category_id": "giving.gifts"})
+        monkeypatch.setattr(redecide, "current_transactions", overtaken(redecide.current_transactions, change))
         found, done = redecide.apply(ledger, [home], better)
     assert (found.would_change, done.inserted, done.stale) == (len(CHANGED), len(CHANGED) - 1, 1)
     assert current(home)["unknown"]["category_id"] == "giving.gifts"
