@@ -19,6 +19,7 @@ VERBS = {
     "simulate": "outlay.cli.simulate:simulate",
     "import": "outlay.cli.importing:import_",
     "merchants": "outlay.cli.merchants:merchants",
+    "match": "outlay.cli.matching:match",
     "build": "outlay.cli.build:build",
     "dead-letters": "outlay.cli.dead_letters:dead_letters",
     "data-docs": "outlay.cli.stack:data_docs",

@@ -21,6 +21,12 @@ def test_an_unknown_verb_is_refused_with_a_hint():
     assert "upp" in result.output
 
 
+def test_linking_and_giving_back_are_two_things():
+    result = CliRunner().invoke(cli, ["match", "--apply", "--undo", "0198c0de-0000-7000-8000-000000000000"])
+    assert result.exit_code == 2
+    assert "give one of them" in result.output
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_benchmark_says_what_it_measures(name):
     said = outlay("bench", name, "--help")

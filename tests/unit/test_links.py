@@ -113,6 +113,12 @@ def test_what_may_as_well_be_a_refund_on_another_card_is_left_unless_the_text_sa
     assert said(BOUGHT, replace(RETURNED, merchant="Somebody")) == [("transfer", 1, 2)]
 
 
+def test_half_of_a_transfer_is_not_paid_back():
+    refund = entry(3, "-40", merchant="Zyxwv", occurred_on=DAY + timedelta(days=9))
+    assert said(BOUGHT, BACK_IN, refund) == [("transfer", 1, 2)]
+    assert said(BOUGHT, refund) == [("refund", 3, 1)]
+
+
 def test_of_a_known_shop_it_is_a_refund_on_another_card():
     assert said(replace(BOUGHT, category="spending"), replace(RETURNED, category="spending")) == [("refund", 2, 1)]
 
@@ -140,6 +146,12 @@ def test_a_half_that_does_not_fit_what_names_it_is_left_and_counted(half):
     names = replace(OUT, kind="transfer", transfer_pair=BACK_IN.transaction_id)
     known = [names, *([half] if half else [])]
     assert (said(*known), left(*known)) == ([], (0, 0, 1 + (half is not None and half.transfer_pair is not None)))
+
+
+def test_what_another_names_as_its_half_is_nothing_else_meanwhile():
+    names = entry(7, "-99", account_id=CARD, kind="transfer", transfer_pair=BOUGHT.transaction_id)
+    refund = entry(3, "-40", merchant="Zyxwv", occurred_on=DAY + timedelta(days=9))
+    assert (said(names, BOUGHT, BACK_IN, refund), left(names, BOUGHT, BACK_IN, refund)) == ([], (0, 0, 1))
 
 
 def test_a_half_that_two_name_or_one_that_is_no_transfer_is_left():

@@ -66,7 +66,6 @@ def match(entries: Iterable[Entry]) -> Links:
         paid_back, unclear = linked((entry for key, entry in refunds.items() if key not in near), purchases)
         for link in paid_back:
             del refunds[link.one.transaction_id]
-            sides.pop(link.one.transaction_id, None)
         if not pairs and not paid_back:
             break
         found += pairs + paid_back
