@@ -15,7 +15,7 @@ from ingestion.enrich.seeds import Category
 
 __all__ = ["Category", "Enricher", "Enrichment"]
 
-_TRANSFERS = frozenset({"transfer", "transfer.own"})
+_CASH = "transfer.cash"  # goes to no account
 _REMEMBERED = 65_536  # descriptors; a household's or a city's repeat themselves
 
 
@@ -49,7 +49,8 @@ class Enricher:
         )
         self._names = {fold(category.name): category_id for category_id, category in self.categories.items()}
         self._names |= {fold(row["alias"]): row["category_id"] for row in reference.rows(seeds, "category_aliases")}
-        self._transfers = _any_of(name for name, category_id in self._names.items() if category_id in _TRANSFERS)
+        transfers = {each.category_id for each in self.categories.values() if each.kind == "transfer"} - {_CASH}
+        self._transfers = _any_of(name for name, category_id in self._names.items() if category_id in transfers)
         self._names |= {category_id: category_id for category_id in self.categories}
         self.enrich = lru_cache(maxsize=_REMEMBERED)(self._enrich)
 

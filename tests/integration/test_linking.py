@@ -97,6 +97,7 @@ LEFT = {
     "either": out("71.0000"),
     "either in": into("71.0000"),
     "or in": into("71.0000", account_id=CARD),
+    "bought before": out("65.0000", merchant="Somebody"),
     "transfer or purchase": out("61.0000", merchant="Somebody"),
     "transfer or refund": into("61.0000", merchant="Somebody"),
     "chosen": out("44.0000", **GIFTS),

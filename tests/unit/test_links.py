@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from ingestion.enrich import Enricher
+from ingestion.sources import simulator
 from outlay.insights.links import Entry, Link, Links, match
 from outlay.insights.links.transfers import matches, opposed
 from outlay.settings import PROJECT
@@ -106,11 +107,23 @@ BOUGHT = entry(1, "100", merchant="Zyxwv")
 RETURNED = entry(2, "-100", merchant="Zyxwv", account_id=SAVINGS)
 
 
-def test_what_may_as_well_be_a_refund_on_another_card_is_left_unless_the_text_says_transfer():
-    assert (said(BOUGHT, RETURNED), left(BOUGHT, RETURNED)) == ([], (2, 0, 0))
-    assert said(BOUGHT, replace(RETURNED, says_transfer=True)) == [("transfer", 1, 2)]
-    assert said(replace(BOUGHT, says_transfer=True), RETURNED) == [("transfer", 1, 2)]
-    assert said(BOUGHT, replace(RETURNED, merchant="Somebody")) == [("transfer", 1, 2)]
+EARLIER = entry(3, "120", merchant="Zyxwv", occurred_on=DAY - timedelta(days=30))
+
+
+def test_what_comes_from_where_something_was_bought_may_as_well_be_a_refund_unless_the_text_says_transfer():
+    assert (said(BOUGHT, RETURNED, EARLIER), left(BOUGHT, RETURNED, EARLIER)) == ([], (2, 0, 0))
+    assert said(BOUGHT, replace(RETURNED, says_transfer=True), EARLIER) == [("transfer", 1, 2)]
+    assert said(replace(BOUGHT, says_transfer=True), RETURNED, EARLIER) == [("transfer", 1, 2)]
+    assert said(BOUGHT, replace(RETURNED, merchant="Somebody"), EARLIER) == [("transfer", 1, 2)]
+
+
+def test_one_name_on_both_sides_is_a_transfer_every_month():
+    month = timedelta(days=30)
+    again = [
+        replace(each, transaction_id=UUID(int=number), occurred_on=DAY + month)
+        for number, each in enumerate((BOUGHT, RETURNED), start=3)
+    ]
+    assert said(BOUGHT, RETURNED, *again) == [("transfer", 1, 2), ("transfer", 3, 4)]
 
 
 def test_half_of_a_transfer_is_not_paid_back():
@@ -236,12 +249,37 @@ def test_what_has_one_reading_left_after_others_are_linked_is_linked_too():
 @pytest.mark.parametrize(
     ("text", "says"),
     {
-        **{"ÜBERWEISUNG Max": True, "Transfer to savings": True, "Umbuchung 12": True},
-        **{"TRANSFERWISE": False, "Zyxwv Bakehouse": False, None: False, "": False},
+        **{"ÜBERWEISUNG Max": True, "Transfer to savings": True, "Umbuchung 12": True, "Card payment": True},
+        **{"TRANSFERWISE": False, "CASH CONVERTERS": False, "Zyxwv Bakehouse": False, None: False, "": False},
     }.items(),
 )
 def test_a_text_says_transfer_by_the_words_of_the_tables(text, says):
     assert Enricher(PROJECT / "seeds").says_transfer(text) is says
+
+
+def test_of_bank_files_without_categories_all_transfers_are_found_and_nothing_else():
+    """A year of the simulator, without what it says of links, kinds and categories."""
+    enricher = Enricher(PROJECT / "seeds")
+    year = simulator.events(1, date(2025, 11, 1), date(2026, 10, 31), 2, enricher=enricher)
+    current = {event["transaction_id"]: event for topic, event in year if topic == "transaction"}
+    told: dict[UUID, list[Entry]] = defaultdict(list)
+    names = ("transaction_id", "version", "account_id", "occurred_on", "posted_on", "amount", "currency")
+    for event in (each for each in current.values() if each["operation"] != "voided"):
+        found = enricher.enrich(event["description"])
+        kind = "expense" if event["amount"] > 0 else "refund"
+        own = {name: event[name] for name in names} | {"kind": kind, "posted": event["status"] == "posted"}
+        category = enricher.categories[found.category_id].kind if found.category_id else None
+        told[event["workspace_id"]].append(Entry(**own, merchant=found.merchant, category=category))
+
+    links = [link for entries in told.values() for link in match(entries).links]
+    pairs = {link.one.transaction_id: link.other.transaction_id for link in links if link.what == "transfer"}
+    sent = [event for event in current.values() if event["kind"] == "transfer" and event["amount"] > 0]
+    assert pairs == {event["transaction_id"]: event["transfer_pair"] for event in sent}
+    paid_back = [(current[link.one.transaction_id], link.other) for link in links if link.what == "refund"]
+    assert len(paid_back) > 10
+    for refund, purchase in paid_back:
+        bought = current[refund["refund_of"]]
+        assert (purchase.amount, purchase.merchant) == (bought["amount"], bought["merchant"])  # or one just like it
 
 
 AMOUNTS = [*[("expense", 20), ("expense", 40), ("refund", -20), ("refund", -10)] * 3, ("income", -20), ("transfer", 20)]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from outlay.insights.links.entry import Entry, Link
 from outlay.insights.links.refunds import Purchases, linked
-from outlay.insights.links.transfers import claims, matches, mended
+from outlay.insights.links.transfers import Matches, claims, matches, mended
 
 __all__ = ["VERSION", "Entry", "Link", "Links", "match"]
 
@@ -24,7 +24,7 @@ class Links:
 
     links: tuple[Link, ...]
     transfers_left: int
-    """May be half of more than one transfer, or as well a refund."""
+    """May be half of more than one transfer, or as well pay back a purchase."""
     refunds_left: int
     """May pay back more than one purchase."""
     halves_left: int
@@ -57,7 +57,7 @@ def match(entries: Iterable[Entry]) -> Links:
             Link("transfer", side, other)
             for key, side in sides.items()
             if side.amount > 0 and (other := near.get(key)) and near[other.transaction_id] is side
-            if other.transaction_id not in refunds or _says_transfer(side, other) or not any(purchases.fitting(other))
+            if other.transaction_id not in refunds or not _may_pay_back(other, purchases, near) or _says(side, other)
         ]
         for key in (entry.transaction_id for link in pairs for entry in (link.one, link.other)):
             del sides[key]
@@ -74,5 +74,10 @@ def match(entries: Iterable[Entry]) -> Links:
     return Links(tuple(found), len(near), len(unclear), still_half)
 
 
-def _says_transfer(one: Entry, other: Entry) -> bool:
+def _may_pay_back(refund: Entry, purchases: Purchases, near: Matches) -> bool:
+    """Whether something was bought at its merchant: money that may have reached no account of the workspace."""
+    return any(purchase.transaction_id not in near for purchase in purchases.fitting(refund))
+
+
+def _says(one: Entry, other: Entry) -> bool:
     return one.says_transfer or other.says_transfer
