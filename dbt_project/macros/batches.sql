@@ -13,7 +13,25 @@
     {{ column }} > {{ since() }} and {{ column }} <= {{ upto() }}
 {%- endmacro %}
 
-{# Keys that the new batches touch: distinct `columns` of `relation`, which has a batch_id. #}
-{% macro touched(relation, columns) -%}
-    select distinct {{ columns | join(', ') }} from {{ relation }} where {{ in_new_batches() }}
+{# Keys that the new batches touch: distinct `columns` of `relation`, which has a batch_id. `everything` is a shorter way to all
+   keys, for a build of everything. #}
+{% macro touched(relation, columns, everything=none) -%}
+    {%- set keys %}select distinct {{ columns | join(', ') }} from {{ relation }} where {{ in_new_batches() }}{% endset -%}
+    {{ in_turn(keys, everything) if everything else keys }}
+{%- endmacro %}
+
+{# A join that leaves of `relation` what has the keys of the model's CTE `touched`; a build of everything needs no such join. #}
+{% macro only_touched(relation, columns) -%}
+    {%- set join_of_keys %}inner join touched on {% for column in columns %}touched.{{ column }} = {{ relation }}.{{ column }}{{ ' and ' if not loop.last }}{% endfor %}{% endset -%}
+    {{ in_turn(join_of_keys, '') }}
+{%- endmacro %}
+
+{# SQL of which the materialisation takes the second part where it builds everything. The model's code is one and the same: which part
+   is run is no change of it. By itself, as `dbt compile` and unit tests have it, it is the first. #}
+{% macro in_turn(of_new_batches, of_everything) -%}
+    /*new batches*/ {{ of_new_batches }} /*everything: {{ of_everything }} :end*/
+{%- endmacro %}
+
+{% macro of_everything(sql) -%}
+    {{ return(modules.re.sub('/\\*new batches\\*/.*?/\\*everything:(.*?):end\\*/', '\\1', sql, flags=modules.re.DOTALL)) }}
 {%- endmacro %}

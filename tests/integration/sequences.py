@@ -65,6 +65,23 @@ def _recorded(told: _Told) -> list[Step]:
     return [told.current[number]]
 
 
+def _standing(told: _Told) -> list[Step]:
+    """What is paid again and again: a bill, a subscription, wages; one may be late, missing, or of another amount."""
+    rng = told.rng
+    fields = {**_fields(rng), "lines": [], "merchant": rng.choice(("Landlord", "Streaming", "Bakery"))}
+    between, day = rng.choice((7, 14, 30, 30)), _FIRST_DAY + timedelta(days=rng.randrange(20))
+    steps = []
+    for _ in range(rng.randint(3, 6)):
+        if rng.random() < 0.1:
+            fields["amount"] = f"{Decimal(fields['amount']) * rng.choice((1, 2)):.2f}"
+        number = len(told.current) + 1
+        step = {"transaction": number, "version": 1, "operation": "recorded", **fields, "day": str(day)}
+        told.current[number] = told.tell(step)
+        steps.append(told.current[number])
+        day += timedelta(days=between * rng.choice((1, 1, 1, 1, 1, 1, 1, 2)) + rng.choice((-1, 0, 0, 0, 1, 2)))
+    return steps
+
+
 def _amended(told: _Told) -> list[Step] | None:
     """One field or several change: a day in another month, a currency, a category, an account, the lines."""
     if not told.current:
@@ -255,6 +272,7 @@ def _fields(rng: Random) -> Step:
 
 _HAPPENINGS = {
     _recorded: 50,  # most are never touched again, so that what does touch them shows
+    _standing: 5,
     _amended: 20,
     _voided_or_restored: 8,
     _repeated: 6,

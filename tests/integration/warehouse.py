@@ -190,7 +190,7 @@ class Warehouse:
         )
         entity, entity_id = events.thing(topic, event)
         told = [entity] if topic == "user" else [name for name in event if name not in events.ENVELOPE]
-        state = json.dumps({name: event[name] for name in told}, default=str)
+        state = json.dumps({name: event[name] for name in told if event[name] is not None}, default=str)
         workspace_id = event["workspace_id"] or events.NIL
         known = {name: event[name] for name in own} | {"entity": entity, "entity_id": entity_id}
         self._insert(

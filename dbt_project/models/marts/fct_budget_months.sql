@@ -84,7 +84,7 @@ owned as (
         (v.state -> 'account' ->> 'owner_id')::uuid as owner_id
     from touched
     inner join {{ ref('int_entity_versions') }} as v on v.workspace_id = touched.workspace_id
-    where v.entity = 'account' and v.state -> 'account' is not null
+    where v.entity = 'account' and v.state ->> 'account' is not null
     order by v.workspace_id, v.entity_id, v.version desc
 ),
 
