@@ -34,6 +34,12 @@ create table if not exists {{ target.schema }}.model_runs (
     primary key (invocation_id, model)
 );
 {% if not is_development() -%}
+create table if not exists gold.reconciled (
+    batch_id  bigint      not null, -- up to this batch the facts were what live holds
+    made      bigint      not null, -- the making of the facts that was looked at
+    was_whole boolean     not null, -- or only what batches have touched since they were last found so
+    at        timestamptz not null default clock_timestamp()
+);
 grant select on {{ target.schema }}.progress, {{ target.schema }}.model_runs to outlay_app, outlay_pipeline;
 {% endif -%}
 {% endmacro %}

@@ -3,6 +3,9 @@
 By id, line by line, and by count and sum for each workspace, currency, month and category. Both views come from one
 log, so a difference is a fault; it names the transaction and the first layer that differs from what the log says.
 The monthly totals that live keeps are recounted too.
+
+What was found to be the same stays so until something changes it, and what changes gold comes in batches: so what is
+looked at is what batches have touched since it last held. Once a day, and when gold was made anew, it is everything.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -29,6 +32,9 @@ Layer = Literal["live", "bronze", "silver", "gold"]
 
 MOST_EXPLAINED = 20
 """How many differing transactions are looked up in each layer; the others are counted."""
+
+WHOLE_EVERY = timedelta(days=1)
+"""How often everything is looked at, whatever was touched."""
 
 _STATE = ("version", "is_voided", "kind", "status", "occurred_on", "account_id", "merchant", "currency")
 _LINE = ("line_id", "category_id", "amount")
@@ -89,8 +95,10 @@ class Total:
 class Reconciliation:
     batch_id: int
     """The silver batch up to which gold was compared."""
+    since: int
+    """What the batches above this one have touched was compared; with 0, everything."""
     live: int
-    """Current transactions of live as of there, without quarantined ones."""
+    """Of what was compared: current transactions of live as of there, without quarantined ones."""
     gold: int
     quarantined: int
     """Transactions whose newest event silver set aside."""
@@ -105,8 +113,11 @@ class Reconciliation:
         return self.differing == 0 and not self.cells and not self.totals and self.live == self.gold
 
 
-def reconcile(*, patience: float = 60.0) -> Reconciliation:
+def reconcile(*, whole: bool = False, patience: float = 60.0) -> Reconciliation:
     """Compare the layers in one snapshot of the database, once live has come as far as gold, within `patience` seconds.
+
+    Args:
+        whole: look at everything, also where it held before and nothing touched it since.
 
     Raises:
         GoldMissing: the facts were never built.
@@ -118,7 +129,7 @@ def reconcile(*, patience: float = 60.0) -> Reconciliation:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             behind = _begin(connection)
             if not behind:
-                return _compare(connection)
+                return _compare(connection, since=0 if whole else _since(connection))
         if time.monotonic() > deadline:
             partition, gold, live = behind[0]
             raise LiveBehind(
@@ -138,7 +149,24 @@ def _begin(connection: psycopg.Connection) -> list[tuple[int, int, int]]:
     return connection.execute(_sql("behind")).fetchall()
 
 
-def _compare(connection: psycopg.Connection) -> Reconciliation:
+def _since(connection: psycopg.Connection) -> int:
+    return connection.execute(_sql("since"), {"whole_every": WHOLE_EVERY}).fetchone()[0]
+
+
+def _look_at(connection: psycopg.Connection, since: int) -> None:
+    """Narrow what is read below to what batches above `since` have touched."""
+    if since == 0:
+        connection.execute(_sql("everything"))
+        return
+    connection.execute(_sql("touched"), {"since": since})
+    connection.execute("ANALYZE touched")
+    connection.execute(_sql("months_touched"))
+    connection.execute("ANALYZE months_touched")
+    connection.execute(_sql("what_was_touched"))
+
+
+def _compare(connection: psycopg.Connection, *, since: int) -> Reconciliation:
+    _look_at(connection, since)
     for step in ("live", "quarantined", "set_aside", "gold"):
         connection.execute(_sql(step))
     connection.execute("ANALYZE live_lines, gold_lines")
@@ -151,7 +179,11 @@ def _compare(connection: psycopg.Connection) -> Reconciliation:
     if figures is None or figures[0] is None:
         raise GoldMissing("there are no facts to reconcile: run `outlay build`")
     explained = tuple(_explain(connection, *pair) for pair in sorted(ids)[:MOST_EXPLAINED])
-    return Reconciliation(*figures, len(ids), explained, cells, totals)
+    batch_id, *counts = figures
+    found = Reconciliation(batch_id, since, *counts, len(ids), explained, cells, totals)
+    if found.holds:
+        connection.execute(_sql("held"), {"since": since})
+    return found
 
 
 State = tuple[tuple[tuple[str, Any], ...], frozenset[tuple[Any, ...]]]

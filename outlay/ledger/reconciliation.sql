@@ -1,5 +1,57 @@
 -- Live and gold as of the same place of the log. Each statement runs in one snapshot, after the one above it.
 
+-- name: since
+-- The batch up to which all was found the same before, of facts that were not made anew since; 0 when everything is due again.
+SELECT coalesce(max(r.batch_id), 0) AS since
+FROM gold.progress AS p
+INNER JOIN gold.reconciled AS r ON r.made = p.made AND r.batch_id <= p.batch_id
+WHERE p.model = 'fct_transactions'
+  AND (SELECT max(w.at) FROM gold.reconciled AS w WHERE w.made = p.made AND w.was_whole) > now() - %(whole_every)s
+
+-- name: everything
+CREATE TEMPORARY VIEW transactions_looked_at AS SELECT * FROM live.transactions;
+CREATE TEMPORARY VIEW parts_looked_at AS SELECT * FROM live.current_parts;
+CREATE TEMPORARY VIEW totals_looked_at AS SELECT * FROM live.monthly_totals;
+CREATE TEMPORARY VIEW facts_looked_at AS SELECT * FROM gold.fct_transactions
+
+-- name: touched
+-- The transactions of which the batches since then hold an event.
+CREATE TEMPORARY TABLE touched ON COMMIT DROP AS
+SELECT e.workspace_id, e.transaction_id
+FROM silver.transaction_events AS e
+INNER JOIN gold.progress AS p ON p.model = 'fct_transactions' AND e.batch_id <= p.batch_id
+WHERE e.batch_id > %(since)s
+UNION
+SELECT q.workspace_id, q.entity_id
+FROM silver.quarantine AS q
+INNER JOIN gold.progress AS p ON p.model = 'fct_transactions' AND q.batch_id <= p.batch_id
+WHERE q.batch_id > %(since)s AND q.topic = 'transaction' AND q.workspace_id IS NOT NULL AND q.entity_id IS NOT NULL
+
+-- name: months_touched
+-- The months that one of them was ever entered under: the rest of a month is recounted with it.
+CREATE TEMPORARY TABLE months_touched ON COMMIT DROP AS
+SELECT DISTINCT e.workspace_id, date_trunc('month', e.occurred_on::timestamp)::date AS month
+FROM touched
+INNER JOIN silver.transaction_events AS e USING (workspace_id, transaction_id)
+
+-- name: what_was_touched
+CREATE TEMPORARY VIEW transactions_looked_at AS
+SELECT t.* FROM live.transactions AS t INNER JOIN touched USING (workspace_id, transaction_id);
+CREATE TEMPORARY VIEW parts_looked_at AS
+SELECT p.*
+FROM months_touched AS m
+INNER JOIN live.transactions AS d
+    ON d.workspace_id = m.workspace_id AND d.occurred_on >= m.month AND d.occurred_on < m.month + interval '1 month'
+INNER JOIN live.current_parts AS p ON p.workspace_id = d.workspace_id AND p.transaction_id = d.transaction_id;
+CREATE TEMPORARY VIEW totals_looked_at AS
+SELECT t.* FROM live.monthly_totals AS t INNER JOIN months_touched USING (workspace_id, month);
+CREATE TEMPORARY VIEW facts_looked_at AS
+SELECT f.* FROM gold.fct_transactions AS f INNER JOIN touched USING (workspace_id, transaction_id)
+
+-- name: held
+INSERT INTO gold.reconciled (batch_id, made, was_whole)
+SELECT batch_id, made, %(since)s = 0 FROM gold.progress WHERE model = 'fct_transactions'
+
 -- name: reached
 -- How far gold has come in each partition: the end of the files whose batches are in the facts.
 CREATE TEMPORARY TABLE reached ON COMMIT DROP AS
@@ -22,7 +74,7 @@ WHERE coalesce(o.next_offset, 0) < r.next_offset
 CREATE TEMPORARY TABLE live_lines ON COMMIT DROP AS
 WITH newer AS (
     SELECT t.workspace_id, t.transaction_id
-    FROM live.transactions AS t
+    FROM transactions_looked_at AS t
     LEFT JOIN reached AS r ON r.topic_id = t.topic_id AND r.partition = t.partition
     WHERE t."offset" >= coalesce(r.next_offset, 0)
 ),
@@ -41,7 +93,7 @@ SELECT t.workspace_id, t.transaction_id, t.topic_id, t.partition, t."offset", t.
        coalesce(l.line_id, t.transaction_id) AS line_id,
        coalesce(CASE WHEN l.line_id IS NULL THEN t.category_id ELSE l.category_id END, 'uncategorised') AS category_id,
        coalesce(l.amount, t.amount) AS amount
-FROM live.transactions AS t
+FROM transactions_looked_at AS t
 INNER JOIN reached AS r ON r.topic_id = t.topic_id AND r.partition = t.partition AND t."offset" < r.next_offset
 LEFT JOIN live.transaction_lines AS l ON l.workspace_id = t.workspace_id AND l.transaction_id = t.transaction_id
 UNION ALL
@@ -74,7 +126,7 @@ WHERE l.workspace_id = q.workspace_id AND l.transaction_id = q.transaction_id
 CREATE TEMPORARY TABLE gold_lines ON COMMIT DROP AS
 SELECT f.workspace_id, f.transaction_id, f.line_id, f.version, f.kind, f.status, f.occurred_on, f.account_id, f.merchant,
        f.currency, f.category_id, f.amount, f.transaction_amount
-FROM gold.fct_transactions AS f
+FROM facts_looked_at AS f
 WHERE NOT EXISTS (
     SELECT FROM quarantined AS q WHERE q.workspace_id = f.workspace_id AND q.transaction_id = f.transaction_id
 )
@@ -124,14 +176,14 @@ ORDER BY workspace_id, currency, month, category_id
 -- Cells of live's monthly totals where a recount of its transactions, of the same snapshot, comes to something else.
 WITH recount AS (
     SELECT workspace_id, month, account_id, category_id, currency, kind, count(*) AS lines, sum(amount) AS amount
-    FROM live.current_parts
+    FROM parts_looked_at
     GROUP BY workspace_id, month, account_id, category_id, currency, kind
 )
 
 SELECT workspace_id, month, account_id, category_id, currency, kind,
        coalesce(t.lines, 0) AS kept_lines, coalesce(t.amount, 0) AS kept_amount,
        coalesce(r.lines, 0) AS lines, coalesce(r.amount, 0) AS amount
-FROM live.monthly_totals AS t
+FROM totals_looked_at AS t
 FULL JOIN recount AS r USING (workspace_id, month, account_id, category_id, currency, kind)
 WHERE (coalesce(t.lines, 0), coalesce(t.amount, 0)) <> (coalesce(r.lines, 0), coalesce(r.amount, 0))
 ORDER BY workspace_id, month, account_id, category_id, currency, kind

@@ -30,14 +30,57 @@ def built(stack, tmp_path_factory) -> Iterator[tuple[Warehouse, list[dict]]]:
 
 def test_it_holds_and_counts_what_is_quarantined(built):
     found = reconcile()
+    assert found.since == 0, "it was never compared before"
     assert (found.holds, found.live, found.gold, found.quarantined) == (True, 21, 21, 1)
+
+
+def test_what_nothing_has_touched_since_it_held_is_looked_at_once_a_day(built):
+    warehouse, purchases = built
+    held = reconcile(whole=True)
+    before, touched = purchases[10], purchases[11]
+    rename = "UPDATE gold.fct_transactions SET merchant = %s WHERE transaction_id = %s"
+    name = before["merchant"]
+    warehouse.publish(amended(touched, occurred_on=date(2026, 6, 1)))
+    build()
+    for spoiled in (before, touched):
+        warehouse.connection.execute(rename, ("Nobody", spoiled["transaction_id"]))
+    assert [d.transaction_id for d in reconcile().differences] == [touched["transaction_id"]]
+    warehouse.connection.execute(rename, (name, touched["transaction_id"]))
+    found = reconcile()
+    assert (found.holds, found.since, found.live, found.gold) == (True, held.batch_id, 1, 1)
+    found = reconcile()
+    assert (found.holds, found.since, found.live) == (True, found.batch_id, 0)
+    warehouse.connection.execute("UPDATE gold.reconciled SET at = at - interval '25 hours'")
+    assert [d.transaction_id for d in reconcile().differences] == [before["transaction_id"]]
+    warehouse.connection.execute(rename, (name, before["transaction_id"]))
+    found = reconcile()
+    assert (found.holds, found.since, found.live) == (True, 0, 21)
+
+
+def test_facts_that_were_made_anew_are_looked_at_whole(built):
+    assert reconcile().holds
+    build("--full-refresh")
+    found = reconcile()
+    assert (found.holds, found.since, found.live) == (True, 0, 21)
+
+
+def test_a_total_of_a_month_that_something_was_moved_out_of_is_recounted(built):
+    warehouse, purchases = built
+    spoil = "UPDATE live.monthly_totals SET amount = amount + %s WHERE month = '2026-01-01'"
+    warehouse.publish(amended(purchases[12], occurred_on=date(2026, 7, 1)))  # of January before
+    build()
+    warehouse.connection.execute(spoil, (1,))
+    found = reconcile()
+    assert (found.holds, found.since > 0, [total.month for total in found.totals]) == (False, True, [date(2026, 1, 1)])
+    warehouse.connection.execute(spoil, (-1,))
+    assert reconcile().holds
 
 
 def test_it_holds_while_live_runs_ahead_of_the_build(built):
     warehouse, purchases = built
     ahead = [amended(purchases[0], amount=Decimal("99.0000")), amended(purchases[1], operation="voided"), purchase()]
     warehouse.live_only(*ahead)
-    found = reconcile()
+    found = reconcile(whole=True)
     assert (found.holds, found.live) == (True, 21)
 
 
@@ -45,13 +88,13 @@ def test_a_monthly_total_that_is_not_what_its_transactions_come_to_is_named(buil
     warehouse, _ = built
     spoil = "UPDATE live.monthly_totals SET amount = amount + %s, lines = lines + %s WHERE month = '2026-03-01'"
     warehouse.connection.execute(spoil, (1, 2))
-    found = reconcile()
+    found = reconcile(whole=True)
     assert (found.holds, found.differing, found.cells) == (False, 0, ())
     [total] = found.totals
     assert (total.month, total.category_id, total.kind) == (date(2026, 3, 1), "food.groceries", "expense")
     assert (total.kept_amount - total.amount, total.kept_lines - total.lines) == (1, 2)
     warehouse.connection.execute(spoil, (-1, -2))
-    assert reconcile().holds
+    assert reconcile(whole=True).holds
 
 
 def test_each_corrupted_row_is_named_with_its_layer(built):
@@ -66,7 +109,7 @@ def test_each_corrupted_row_is_named_with_its_layer(built):
     for transaction_id, statement in spoil.items():
         done = warehouse.connection.execute(f"{statement} WHERE transaction_id = %s", (transaction_id,))
         assert done.rowcount == 1
-    found = reconcile()
+    found = reconcile(whole=True)
     assert not found.holds
     assert {(d.transaction_id, d.layer) for d in found.differences} == {
         (live, "live"),
@@ -85,7 +128,7 @@ def test_a_file_of_bronze_that_was_changed_is_named(built):
     warehouse.connection.execute(
         "UPDATE bronze.files SET sha256 = 'changed' WHERE first_offset = 0 AND topic = 'transaction'"
     )
-    first = reconcile().differences[0]
+    first = reconcile(whole=True).differences[0]
     assert first.layer == "bronze"
     assert "SHA-256" in first.detail
 
@@ -93,5 +136,5 @@ def test_a_file_of_bronze_that_was_changed_is_named(built):
 def test_live_that_has_not_come_as_far_is_said_and_not_called_a_difference(built):
     warehouse, _ = built
     warehouse.connection.execute("UPDATE live.offsets SET next_offset = 1 WHERE topic = 'transaction'")
-    with pytest.raises(LiveBehind, match="partition 0 is at offset 1, gold at 24"):
+    with pytest.raises(LiveBehind, match="partition 0 is at offset 1, gold at 26"):
         reconcile(patience=0.3)
