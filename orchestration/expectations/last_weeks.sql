@@ -1,6 +1,6 @@
 -- The last whole week of each workspace that batches have touched, beside the weeks before it.
 WITH touched AS (
-    SELECT DISTINCT workspace_id FROM intermediate.int_spending_cells WHERE batch_id > {since} AND batch_id <= {upto}
+    SELECT DISTINCT workspace_id FROM intermediate.int_transactions_touched WHERE batch_id > {since} AND batch_id <= {upto}
 ),
 newest AS (
     SELECT t.workspace_id, date_trunc('week', d.newest::timestamp)::date AS running

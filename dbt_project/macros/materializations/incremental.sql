@@ -81,7 +81,7 @@
     {%- set into = make_intermediate_relation(target_relation) if run.full_refresh else target_relation -%}
     {%- set partition_by = config.get('partition_by') -%}
     {{ get_assert_columns_equivalent(sql) }}
-    {% do run_query("create temporary table " ~ rows ~ " on commit drop as (" ~ sql ~ "); analyze " ~ rows) %}
+    {% do run_query("create temporary table " ~ rows ~ " on commit drop as (" ~ (sql if run.since else of_everything(sql)) ~ "); analyze " ~ rows) %}
     {% if run.full_refresh %}
         {% do run_query(
             "drop table if exists " ~ into ~ "; create table " ~ into ~ get_table_columns_and_constraints()
@@ -100,9 +100,20 @@
         {% do run_query(grant_to_app(target_relation)) if target_relation.schema != 'intermediate' and not is_development() %}
     {% endif %}
     {%- set counted = run_query(rows_of_this_transaction())[0] -%}
-    {% if counted['rows_written'] > 1000 %} {% do run_query("analyze " ~ target_relation) %} {% endif %}
+    {% if counted['rows_written'] > 1000 and (not partition_by or is_much(counted['rows_written'], target_relation)) %}
+        {% do run_query("analyze " ~ target_relation) %}
+    {% endif %}
     {% do run_query(record_run(model.name, run.since, run.upto, run.full_refresh, counted['rows_read'], counted['rows_written'])) %}
     {% do run_query(record_progress(model.name, run)) %}
+{% endmacro %}
+
+{# Whether so many rows are a tenth of a partitioned table: ANALYZE samples each of its partitions, whatever was written to it. #}
+{% macro is_much(rows, relation) %}
+    {%- set stored -%}
+        select {{ rows }} * 10 > sum(greatest(reltuples, 0)) from pg_class
+        inner join pg_partition_tree('{{ relation }}') on relid = oid where isleaf
+    {%- endset -%}
+    {{ return(run_query(stored)[0][0]) }}
 {% endmacro %}
 
 {# The keys are put aside first: joins on several columns that go together are taken for far smaller than they are, and a plan for a

@@ -22,7 +22,7 @@ events as (
         e.workspace_id, e.transaction_id, e.topic_id, e.log_partition, e.log_offset, e.batch_id, e.event_id, e.version,
         true as is_valid
     from {{ ref('stg_transaction_events') }} as e
-    inner join touched on touched.workspace_id = e.workspace_id and touched.transaction_id = e.transaction_id
+    {{ only_touched('e', ['workspace_id', 'transaction_id']) }}
     where e.batch_id <= {{ upto() }}
     union all
     select distinct
@@ -34,8 +34,19 @@ events as (
         and (q.released_in_batch is null or q.released_in_batch > {{ upto() }})
 ),
 
+counted as materialized (
+    select *, count(*) over (partition by workspace_id, transaction_id) as events_of_it
+    from events
+),
+
+-- Most have one event, on which there is nothing to decide.
+several as (
+    select * from counted
+    where events_of_it > 1
+),
+
 decided as (
-    {{ decide('events', ['workspace_id', 'transaction_id']) }}
+    {{ decide('several', ['workspace_id', 'transaction_id']) }}
 ),
 
 -- An event in quarantine changes no state by itself, so it is not what a transaction was changed by.
@@ -47,11 +58,17 @@ changed as (
 ),
 
 latest as (
-    select distinct on (workspace_id, transaction_id)
-        workspace_id, transaction_id, topic_id, log_partition, log_offset, changed_in_batch
-    from changed
-    where decision = 'accepted' and is_valid
-    order by workspace_id, transaction_id, version desc
+    (
+        select distinct on (workspace_id, transaction_id)
+            workspace_id, transaction_id, topic_id, log_partition, log_offset, changed_in_batch
+        from changed
+        where decision = 'accepted' and is_valid
+        order by workspace_id, transaction_id, version desc
+    )
+    union all
+    select workspace_id, transaction_id, topic_id, log_partition, log_offset, batch_id
+    from counted
+    where events_of_it = 1 and is_valid
 )
 
 select

@@ -26,8 +26,6 @@ select
     max(s.workspace_currency) as workspace_currency,
     coalesce(sum(s.amount_converted), 0)::numeric(24, 4) as amount_converted,
     coalesce(sum(s.amount) filter (where s.amount_converted is null), 0)::numeric(24, 4) as amount_not_converted
-from touched
-inner join spending as s
-    on s.workspace_id = touched.workspace_id and s.occurred_on = touched.occurred_on
-    and s.category_id = touched.category_id and s.account_id = touched.account_id and s.currency = touched.currency
+from spending as s
+{{ only_touched('s', ['workspace_id', 'occurred_on', 'category_id', 'account_id', 'currency']) }}
 group by s.workspace_id, s.occurred_on, s.category_id, s.account_id, s.currency

@@ -22,9 +22,8 @@ lines as (
         workspaces.minor_units,
         t.currency = workspaces.currency as is_own_currency,
         case when t.currency <> workspaces.currency and workspaces.minor_units is not null then t.currency end as paid_in
-    from touched
-    inner join {{ ref('int_transactions_current') }} as t
-        on t.workspace_id = touched.workspace_id and t.transaction_id = touched.transaction_id
+    from {{ ref('int_transactions_current') }} as t
+    {{ only_touched('t', ['workspace_id', 'transaction_id']) }}
     inner join {{ ref('stg_transaction_lines') }} as lines
         on lines.workspace_id = t.workspace_id and lines.topic_id = t.topic_id
         and lines.log_partition = t.log_partition and lines.log_offset = t.log_offset
