@@ -20,14 +20,10 @@ def session(
     With `workspace_id`, row-level security lets the session see that workspace and no other; without it, the
     app's role sees nothing.
     """
-    with connect(role, autocommit=autocommit, using=using) as connection:
+    dsn = (using or settings()).dsn(role)
+    with psycopg.connect(dsn, autocommit=autocommit, application_name=f"outlay-{role}") as connection:
         if workspace_id is not None:
             connection.execute("SELECT set_config('outlay.workspace_id', %s, false)", (str(workspace_id),))
             if not autocommit:
                 connection.commit()
         yield connection
-
-
-def connect(role: Role, *, autocommit: bool = False, using: Settings | None = None) -> psycopg.Connection:
-    """A connection as `role` for a library that wants to open and close its own; everything else takes `session`."""
-    return psycopg.connect((using or settings()).dsn(role), autocommit=autocommit, application_name=f"outlay-{role}")

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from orchestration.defs.gold.project import DBT_PROJECT, target
-from outlay.db import connect
+from outlay.db import session
 from outlay.settings import settings
 from outlay.stack.environment import dbt_variables, development_variables
 from tests.integration.warehouse import Warehouse, build, dbt, opened, purchase
@@ -89,7 +89,7 @@ def test_a_developers_build_looks_at_nothing_before_it_holds_the_tables_that_it_
         with warehouse.connection.transaction():
             warehouse.connection.execute("LOCK TABLE gold.fct_transactions IN ACCESS EXCLUSIVE MODE")  # as a swap does
             build = threads.submit(developed, "build", "--select", "fct_daily_spend")
-            with connect("owner", autocommit=True) as looking:
+            with session("owner", autocommit=True) as looking:
                 ((statement,),) = until(lambda: looking.execute(waiting).fetchall(), what="the build waits")
             assert "in access share mode" in statement
             warehouse.connection.execute("UPDATE gold.fct_transactions SET amount = 9")
@@ -108,7 +108,7 @@ def test_no_part_takes_the_place_of_the_running_warehouse(running, part):
 
 
 def test_a_developers_role_changes_nothing_of_the_running_warehouse(running):
-    with connect("dev", autocommit=True) as connection:
+    with session("dev", autocommit=True) as connection:
         relations = connection.execute(
             "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
             " WHERE schemaname NOT IN ('pg_catalog', 'information_schema') AND schemaname !~ '^dev_'"
@@ -141,7 +141,7 @@ def test_nobody_else_reads_what_a_developer_makes(running):
 
 def test_a_schema_by_the_name_of_another_role_is_not_searched_by_it(running):
     """Its functions would run with that role's rights: the builds' locks hash a text, as this one claims to."""
-    with connect("dev", autocommit=True) as connection:
+    with session("dev", autocommit=True) as connection:
         for role in ("outlay_dbt", "outlay_pipeline", "outlay_owner"):
             connection.execute(f"CREATE SCHEMA {role}")
             connection.execute(f"GRANT USAGE ON SCHEMA {role} TO PUBLIC")
@@ -149,7 +149,7 @@ def test_a_schema_by_the_name_of_another_role_is_not_searched_by_it(running):
                 f"CREATE FUNCTION {role}.hashtextextended(text, integer) RETURNS bigint LANGUAGE sql RETURN 4711"
             )
     for role in ("dbt", "pipeline", "owner"):
-        with connect(role, autocommit=True) as connection:
+        with session(role, autocommit=True) as connection:
             assert connection.execute("SELECT hashtextextended('a', 0) <> 4711").fetchone() == (True,)
 
 
