@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from typing import NamedTuple
 import psycopg
 from psycopg.rows import class_row
 
+from ingestion import turns
 from ingestion.landing.errors import Fenced, LandingError
 from ingestion.landing.naming import Place
 
@@ -53,25 +54,16 @@ class Partition(NamedTuple):
         return f"{self.topic} partition {self.partition}"
 
 
-@contextmanager
-def turn(connection: psycopg.Connection) -> Iterator[None]:
+def turn(connection: psycopg.Connection) -> AbstractContextManager[None]:
     """Hold the right to land: one landing at a time, the others wait. It ends with the connection at the latest.
 
     Raises:
         LandingError: another landing has held it for ten minutes.
     """
-    connection.execute("SELECT set_config('lock_timeout', %s, false)", (_PATIENCE,))
-    try:
-        connection.execute("SELECT pg_advisory_lock(%s)", (_TURN,))
-    except psycopg.errors.LockNotAvailable:
-        raise LandingError(
-            "another landing has been running for 10 minutes: look at it in Dagster, end it if it hangs, land again"
-        ) from None
-    try:
-        yield
-    finally:
-        if not connection.broken:
-            connection.execute("SELECT pg_advisory_unlock(%s)", (_TURN,))
+    busy = LandingError(
+        "another landing has been running for 10 minutes: look at it in Dagster, end it if it hangs, land again"
+    )
+    return turns.turn(connection, _TURN, patience=_PATIENCE, busy=busy)
 
 
 def offsets(connection: psycopg.Connection, topic: str, topic_id: str) -> dict[int, int]:

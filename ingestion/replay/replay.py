@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import IsolationLevel
 
+from ingestion import turns
 from ingestion.codec import Codec
 from ingestion.landing.log import Log
 from ingestion.replay import bulk, catalogue, checksums, letters, sessions, standing, swap, twin
@@ -216,17 +217,7 @@ def _clean_up(dsn: str) -> None:
         return  # PostgreSQL is away; the next replay drops it
 
 
-@contextmanager
-def _turn(connection: psycopg.Connection) -> Iterator[None]:
+def _turn(connection: psycopg.Connection) -> AbstractContextManager[None]:
     """The right to replay, until the connection ends at the latest."""
-    connection.execute("SELECT set_config('lock_timeout', %s, false)", (_TURN_PATIENCE,))
-    try:
-        connection.execute("SELECT pg_advisory_lock(%s)", (_TURN,))
-    except psycopg.errors.LockNotAvailable:
-        raise ReplayError("another replay is running: wait for its end") from None
-    connection.execute("SET lock_timeout = 0")
-    try:
-        yield
-    finally:
-        if not connection.broken:
-            connection.execute("SELECT pg_advisory_unlock(%s)", (_TURN,))
+    busy = ReplayError("another replay is running: wait for its end")
+    return turns.turn(connection, _TURN, patience=_TURN_PATIENCE, busy=busy)
