@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
@@ -41,12 +41,40 @@ def put(lake: str, path: str, content: Any) -> None:
     Raises:
         LakeUnavailable: the lake does not answer, or refuses.
     """
-    with _asking(lake):
+    with asking(lake):
         fs, full = locate(lake, path)
         if isinstance(fs, LocalFileSystem):
-            _put_locally(full, content)
+            with _written_locally(full) as file:
+                file.write(content)
         else:
             fs.pipe_file(full, bytes(content))
+
+
+@contextmanager
+def writer(lake: str, path: str) -> Iterator[BinaryIO]:
+    """A file to write bit by bit: when the block ends it is there as after `put`, and when that raises it is not.
+
+    Raises:
+        LakeUnavailable: the lake does not answer, or refuses.
+    """
+    with asking(lake):
+        fs, full = locate(lake, path)
+        with _written_locally(full) if isinstance(fs, LocalFileSystem) else _uploaded(fs, full) as file:
+            yield file
+
+
+@contextmanager
+def reader(lake: str, path: str) -> Iterator[BinaryIO]:
+    """A file to read here and there.
+
+    Raises:
+        FileNotFoundError: there is none.
+        LakeUnavailable: the lake does not answer, or refuses.
+    """
+    with asking(lake):
+        fs, full = locate(lake, path)
+        with fs.open(full, "rb") as file:
+            yield file
 
 
 def read(lake: str, path: str) -> bytes:
@@ -56,7 +84,7 @@ def read(lake: str, path: str) -> bytes:
         FileNotFoundError: there is none.
         LakeUnavailable: the lake does not answer, or refuses.
     """
-    with _asking(lake):
+    with asking(lake):
         fs, full = locate(lake, path)
         return fs.cat_file(full)
 
@@ -73,7 +101,7 @@ def listing(lake: str, folder: str) -> dict[str, int]:
     Raises:
         LakeUnavailable: the lake does not answer, or refuses.
     """
-    with _asking(lake):
+    with asking(lake):
         fs, full = locate(lake, folder)
         above = len(full) - len(folder)
         try:
@@ -86,8 +114,12 @@ def listing(lake: str, folder: str) -> dict[str, int]:
 
 
 @contextmanager
-def _asking(lake: str) -> Iterator[None]:
-    """Make one clear error of all that a lake can answer; only a missing file stays a FileNotFoundError."""
+def asking(lake: str) -> Iterator[None]:
+    """Make one clear error of all that a lake can answer; only a missing file stays a FileNotFoundError.
+
+    Raises:
+        LakeUnavailable: the lake does not answer, or refuses.
+    """
     try:
         yield
     except Exception as error:
@@ -119,13 +151,14 @@ def _advice(error: Exception, code: str) -> str:
     return "see that it can be reached (for S3 at AWS_ENDPOINT_URL) and has room"
 
 
-def _put_locally(full: str, content: Any) -> None:
+@contextmanager
+def _written_locally(full: str) -> Iterator[BinaryIO]:
     folder = os.path.dirname(full)
     os.makedirs(folder, exist_ok=True)
     unfinished = f"{folder}/.{uuid4().hex}.unfinished"
     try:
         with open(unfinished, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(unfinished, full)
@@ -134,6 +167,18 @@ def _put_locally(full: str, content: Any) -> None:
             os.remove(unfinished)
         raise
     _flush_folder(folder)
+
+
+@contextmanager
+def _uploaded(fs: fsspec.AbstractFileSystem, full: str) -> Iterator[BinaryIO]:
+    file = fs.open(full, "wb")
+    try:
+        yield file
+    except BaseException:
+        file.closed = True  # to close it, if only when it is collected, would complete the upload
+        file.discard()
+        raise
+    file.close()
 
 
 def _flush_folder(folder: str) -> None:
