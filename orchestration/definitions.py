@@ -3,7 +3,7 @@
 from dagster import Definitions
 
 from orchestration import automation
-from orchestration.defs import bronze, gold, quality, silver
+from orchestration.defs import bronze, gold, maintenance, quality, silver
 from orchestration.resources import resources
 
 defs = automation.freshness(
@@ -12,6 +12,7 @@ defs = automation.freshness(
         silver.defs,
         gold.defs,
         quality.defs,
+        maintenance.defs,
         automation.defs,
         Definitions(resources=resources()),
     )

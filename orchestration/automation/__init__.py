@@ -4,14 +4,14 @@ from dagster import Definitions
 
 from orchestration.automation.failures import failed_runs
 from orchestration.automation.freshness import freshness
-from orchestration.automation.jobs import build_job, data_docs_job, land_job
-from orchestration.automation.schedules import build_hourly
+from orchestration.automation.jobs import build_job, data_docs_job, land_job, maintenance_job
+from orchestration.automation.schedules import build_hourly, maintain_nightly
 from orchestration.automation.sensors import unlanded_events, unshown_results
 
 __all__ = ["defs", "freshness"]
 
 defs = Definitions(
-    jobs=[build_job, land_job, data_docs_job],
-    schedules=[build_hourly],
+    jobs=[build_job, land_job, data_docs_job, maintenance_job],
+    schedules=[build_hourly, maintain_nightly],
     sensors=[unlanded_events, unshown_results, failed_runs],
 )

@@ -24,3 +24,10 @@ data_docs_job = define_asset_job(
     description="Great Expectations' pages of what the checks found.",
     executor_def=in_process_executor,
 )
+
+maintenance_job = define_asset_job(
+    "maintenance",
+    selection=AssetSelection.groups("maintenance"),
+    description="What is done at night: silver's Parquet of the days that are over is merged.",
+    executor_def=in_process_executor,
+)
