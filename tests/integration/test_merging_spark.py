@@ -1,0 +1,147 @@
+"""What Spark wrote and a merge wrote anew: every reader sees the same, and silver can be made again from bronze."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import duckdb
+import pytest
+from pyspark.sql import SparkSession
+
+from ingestion import events
+from orchestration.batches import parquet, publish, reading, stage
+from orchestration.expectations.silver import audit_staged
+from orchestration.merging import GRACE, merge
+from orchestration.resources import SparkResource, spark_config
+from outlay import money
+from tests.integration.bronze import Bronze, own_bronze
+from tests.integration.silver_parquet import rows_of
+from tests.landing import append, purchase
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+TOPIC, PARTS = "transaction", ("events", "lines", "quarantine")
+DAY = datetime(2026, 11, 20, tzinfo=UTC)
+NIGHT = DAY + timedelta(days=2, hours=3)
+
+
+@pytest.fixture(scope="module")
+def spark(stack) -> Iterator[SparkSession]:
+    resource = SparkResource(spark_config=spark_config(stack))
+    yield resource.spark_session
+    resource.close()
+
+
+@pytest.fixture
+def bronze(stack, spark, tmp_path) -> Iterator[Bronze]:
+    """Five builds of two days: late versions, repeated events, lines, and events that break a rule."""
+    with own_bronze(stack, str(tmp_path / "lake")) as here:
+        here.connection.execute("CREATE TABLE reference.currencies (currency text)")
+        here.connection.execute("INSERT INTO reference.currencies SELECT unnest(%s::text[])", ([*money.currencies()],))
+        here.skip(TOPIC)
+        workspace = events.new_id()
+        for number in range(5):
+            line = events.line(Decimal("1.2300"), line_id=events.new_id(), category_id="food", note=None)
+            first = purchase(workspace, tags=["a", ""], lines=[line], category_confidence=0.25, note="")
+            later = first | {"event_id": events.new_id(), "version": 2, "operation": "amended", "merchant": "Käse"}
+            bad = [purchase(workspace, currency="XXQ")] if number % 2 else []
+            append(stack, first, later, later, purchase(events.new_id(), amount=Decimal(number)), *bad)
+            built(here, spark, DAY + timedelta(hours=10 * number))
+        yield here
+
+
+def built(bronze: Bronze, spark: SparkSession, at: datetime) -> None:
+    """Land what is new, and publish silver of it, at this time."""
+    bronze.land(topics=[TOPIC])
+    for batch in stage(lambda: spark, bronze.connection, bronze.lake, TOPIC):
+        assert all(outcome.passed for outcome in audit_staged(bronze.connection, bronze.lake, batch))
+    ids = publish(bronze.connection, bronze.lake, TOPIC).batch_ids
+    bronze.connection.execute("UPDATE silver.batches SET published_at = %s WHERE batch_id = ANY(%s)", (at, ids))
+
+
+def contents(bronze: Bronze) -> dict[str, list[str]]:
+    folders = reading.folders(bronze.connection, TOPIC)
+    return {part: rows_of(bronze.lake, folders, part) for part in PARTS}
+
+
+def by_spark(bronze: Bronze, spark: SparkSession, part: str) -> Counter:
+    paths = [
+        parquet.spark_url(bronze.lake, f"{folder.path}/{part}") for folder in reading.folders(bronze.connection, TOPIC)
+    ]
+    rows = spark.read.option("mergeSchema", "true").parquet(*paths)
+    return Counter(map(repr, rows.select(*sorted(set(rows.columns) - {"batch_id"})).collect()))
+
+
+def by_duckdb(bronze: Bronze, part: str) -> Counter:
+    globs = [f"{bronze.lake}/{folder.path}/{part}/*/*.parquet" for folder in reading.folders(bronze.connection, TOPIC)]
+    with duckdb.connect() as peer:
+        peer.execute("SET TimeZone = 'UTC'")
+        rows = peer.read_parquet(globs, hive_partitioning=True, union_by_name=True)
+        own = sorted(set(rows.columns) - {"batch", "batch_id"})
+        return Counter(map(repr, rows.select(*own).fetchall()))
+
+
+def merged(bronze: Bronze, at: datetime = NIGHT) -> list[int]:
+    """How many batches each merge was of."""
+    done = merge(bronze.connection, bronze.lake, clock=lambda: at, topics=[TOPIC])
+    assert done.refused == []
+    return [day.batches for day in done.merged]
+
+
+def test_every_reader_sees_the_same_whether_days_are_merged_or_not(bronze, spark):
+    before = contents(bronze)
+    assert {part: len(rows) for part, rows in before.items()} == {"events": 20, "lines": 20, "quarantine": 2}
+    others = {part: (by_spark(bronze, spark, part), by_duckdb(bronze, part)) for part in ("events", "lines")}
+    assert merged(bronze, NIGHT - timedelta(days=1)) == [3]
+    for _ in range(2):  # while one day is merged and the other is not; when both are
+        assert contents(bronze) == before
+        assert {part: (by_spark(bronze, spark, part), by_duckdb(bronze, part)) for part in others} == others
+        merged(bronze)
+    assert len(reading.folders(bronze.connection, TOPIC)) == 2
+
+
+def test_silver_that_is_made_again_from_bronze_after_a_merge_holds_the_same_events(bronze, spark):
+    before = contents(bronze)
+    places = places_of(bronze)
+    assert merged(bronze) == [3, 2]
+    merged(bronze, NIGHT + GRACE)
+    gone = take_out(bronze, 2)
+    kept = contents(bronze)
+    assert len(kept["events"]) == len(before["events"]) - 2 * 4
+    assert set(kept["events"]) < set(before["events"])
+    built(bronze, spark, NIGHT)
+    assert places_of(bronze) == places
+    append(bronze.stack, purchase(events.new_id()))
+    built(bronze, spark, NIGHT + timedelta(hours=1))
+    again = contents(bronze)
+    assert merged(bronze, NIGHT + timedelta(days=1)) == [2]
+    assert contents(bronze) == again
+    folders = reading.folders(bronze.connection, TOPIC)
+    assert [len(folder.batch_ids) for folder in folders] == [1, 2, 2]
+    assert not gone & {batch_id for folder in folders for batch_id in folder.batch_ids}
+
+
+def places_of(bronze: Bronze) -> Counter:
+    """Every event that a reader sees, by its place in the log, with its id; and what was set aside, with the rule."""
+    wanted = {"events": ["topic_id", "partition", "offset", "event_id", "version", "amount", "lines"]}
+    wanted["quarantine"] = ["topic_id", "partition", "offset", "event_id", "rule", "row"]
+    folders = reading.folders(bronze.connection, TOPIC)
+    return Counter(
+        repr(row)
+        for part, columns in wanted.items()
+        for rows in reading.rows(bronze.lake, folders, part, columns)
+        for row in rows.to_pylist()
+    )
+
+
+def take_out(bronze: Bronze, first: int) -> set[int]:
+    """Take so many batches out of silver, the oldest first, as if they had never been made; their numbers."""
+    with bronze.connection.transaction():
+        rows = bronze.connection.execute("SELECT batch_id FROM silver.batches ORDER BY 1 LIMIT %s", (first,))
+        ids = [batch_id for (batch_id,) in rows]
+        for table in ("transaction_events", "transaction_lines", "quarantine", "batch_files", "batches"):
+            bronze.connection.execute(f"DELETE FROM silver.{table} WHERE batch_id = ANY(%s)", (ids,))  # noqa: S608
+    return set(ids)
