@@ -54,7 +54,7 @@ class File:
         """`batch_id`, the columns of the file, and `ingest_date`; or those of them that are asked for.
 
         Raises:
-            NotReadable: it is not there, or is no whole Parquet file.
+            NotReadable: it is not there, is no whole Parquet file, or has a page with another checksum than it says.
             LakeUnavailable: the lake does not answer, or refuses.
         """
         try:
@@ -65,7 +65,7 @@ class File:
 
     def _rows(self, opened: BinaryIO, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
         try:
-            file = pq.ParquetFile(opened)
+            file = pq.ParquetFile(opened, page_checksum_verification=True)
             merged = "batch_id" in file.schema_arrow.names
             wanted = None if columns is None else _stored(columns, merged)
             for found in file.iter_batches(ROWS, columns=wanted):

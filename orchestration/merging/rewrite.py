@@ -51,7 +51,7 @@ def _write(lake: str, folder: str, groups: Iterator[pa.Table]) -> None:
         schema, rows = group.schema, 0
         with (
             store.writer(lake, f"{folder}/{number:05}.parquet") as out,
-            pq.ParquetWriter(out, schema, compression="zstd") as file,
+            pq.ParquetWriter(out, schema, compression="zstd", write_page_checksum=True) as file,
         ):
             while group is not None and group.schema == schema and (not rows or _has_room(rows, group, out.tell())):
                 file.write_table(group, row_group_size=group.num_rows)

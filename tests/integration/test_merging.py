@@ -392,7 +392,7 @@ def test_the_asset_says_what_it_did_and_fails_with_what_it_could_not_do(silver, 
     figures = ("days", "batches", "files_before", "files_after", "rows", "folders_removed")
     assert [told[name] for name in figures] == [1, 2, 2, 1, 2, 0]
     assert told["bytes_after"] < told["bytes_before"]
-    (record,) = told["merged"]
+    (record,) = event.metadata["merged"].records
     assert (record.data["topic"], record.data["day"], record.data["rows"]) == ("report", str(SECOND), 2)
 
 

@@ -58,7 +58,7 @@ def batch(lake: Path, batch_id: int, days: dict[date, Sequence[int]], schema: pa
                 path = lake / folder / "events" / f"ingest_date={day}" / f"part-{number:05}-x.c000.snappy.parquet"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 rows = [{name: event(offset).get(name) for name in schema.names} for offset in some]
-                pq.write_table(pa.Table.from_pylist(rows, schema), path)
+                pq.write_table(pa.Table.from_pylist(rows, schema), path, write_page_checksum=True)
     store.put(str(lake), f"{folder}/events/_SUCCESS", b"")
     return Folder(folder, [batch_id])
 
@@ -215,6 +215,18 @@ def test_a_file_that_is_gone_or_torn_is_named(tmp_path):
     os.remove(tmp_path / second.path)
     with pytest.raises(NotReadable, match=f"{second.path} is not there"):
         list(second.rows(str(tmp_path)))
+
+
+def test_a_single_bit_that_changed_is_found_also_in_merged_files(tmp_path):
+    plain = batch(tmp_path, 1, {FIRST: range(1, 400)})
+    for folder in (plain, merged(tmp_path, [plain])):
+        path = tmp_path / reading.files(str(tmp_path), [folder])[0].path
+        notes = pq.ParquetFile(path).metadata.row_group(0).column(2 if folder is not plain else 1)
+        content = bytearray(path.read_bytes())
+        content[notes.data_page_offset + notes.total_compressed_size // 2] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(NotReadable, match=path.name):
+            read(tmp_path, [folder])
 
 
 def test_a_file_that_is_not_finished_is_not_there(tmp_path):
