@@ -28,7 +28,7 @@ from orchestration import silver
 from orchestration.batches import parquet
 from orchestration.batches.currencies import known_currencies
 from orchestration.batches.stage import LARGEST, write_parts
-from orchestration.resources import SparkResource, spark_config
+from orchestration.spark import SparkResource, spark_config
 from outlay.db import session
 from outlay.settings import settings
 

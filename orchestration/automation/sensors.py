@@ -15,7 +15,6 @@ from dagster import (
 from ingestion.contracts import TOPICS
 from ingestion.landing import pending
 from orchestration.automation.jobs import build_job, data_docs_job
-from orchestration.batches.register import waiting_releases
 from orchestration.expectations import data_docs
 from outlay.db import session
 from outlay.settings import settings
@@ -39,6 +38,8 @@ _WAITING_OR_RUNNING = [
     default_status=DefaultSensorStatus.RUNNING if settings().auto_build else DefaultSensorStatus.STOPPED,
 )
 def unlanded_events(context: SensorEvaluationContext) -> SensorResult | SkipReason:
+    from orchestration.batches.register import waiting_releases  # with Spark's client: to load definitions needs none
+
     with session("pipeline") as connection:
         unlanded = pending(bootstrap=settings().bootstrap, connection=connection, topics=TOPICS)
         released = len(waiting_releases(connection))

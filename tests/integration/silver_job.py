@@ -19,7 +19,7 @@ from pyspark.sql import SparkSession
 
 from orchestration.batches import stage
 from orchestration.expectations.silver import audit_staged
-from orchestration.resources import SparkResource, spark_config
+from orchestration.spark import SparkResource, spark_config
 from outlay.settings import settings
 from outlay.stack import processes
 

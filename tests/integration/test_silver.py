@@ -27,7 +27,7 @@ from orchestration import silver
 from orchestration.batches import NotAudited, parquet, publish, record_audit, stage, staged
 from orchestration.defs import silver as silver_defs
 from orchestration.expectations.silver import audit_staged
-from orchestration.resources import SparkResource, spark_config
+from orchestration.spark import SparkResource, spark_config
 from outlay.db import session
 from outlay.settings import settings
 from outlay.stack.environment import variables
@@ -232,7 +232,7 @@ def test_a_bad_batch_is_blocked_and_nothing_of_it_is_published(caught_up, connec
                 tamper(caught_up, batch, part, change)
         return batches
 
-    monkeypatch.setattr("orchestration.defs.silver.staged.stage", staging_goes_wrong)
+    monkeypatch.setattr("orchestration.batches.stage", staging_goes_wrong)
     run = run_silver()
     assert not run.success
     checked = {e.asset_key.path[-1]: e for e in run.get_asset_check_evaluations()}
@@ -310,7 +310,7 @@ def test_a_database_that_restarts_in_the_middle_of_a_step_costs_a_retry_and_noth
         return publish(*args, **kwargs)
 
     monkeypatch.setattr("orchestration.retries.PAUSE", 0)
-    monkeypatch.setattr("orchestration.defs.silver.published.publish", interrupted)
+    monkeypatch.setattr("orchestration.batches.publish", interrupted)
     run = run_silver()
     assert run.success
     assert [event.step_key for event in run.all_events if event.is_step_up_for_retry] == ["silver"]

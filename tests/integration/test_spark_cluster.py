@@ -47,12 +47,12 @@ spark.shuffle.io.retryWait 1s
 
 
 NOBODY_FREE = """
-from orchestration import resources
+from orchestration import spark as ours
 from orchestration.retries import is_transient
 from outlay.settings import settings
 
-resources.LONGEST_WAIT = 3
-spark = resources.SparkResource(spark_config=resources.spark_config(settings()))
+ours.LONGEST_WAIT = 3
+spark = ours.SparkResource(spark_config=ours.spark_config(settings()))
 try:
     spark.spark_session
 except Exception as error:

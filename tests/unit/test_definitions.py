@@ -66,3 +66,19 @@ def test_lineage_is_unbroken_from_every_topic_to_an_exposure(defs):
             reached |= frontier
             frontier = {child for key in frontier for child in graph.get(key).child_keys} - reached
         assert reached & exposures, f"nothing that people read descends from kafka/{topic}"
+
+
+def test_each_table_of_silver_is_downstream_of_the_topics_whose_batches_are_copied_there(defs):
+    from orchestration.batches.publish import TABLES
+
+    graph = defs.resolve_asset_graph()
+    copied = {table: {topic for topic in TABLES if table in TABLES[topic].values()} for table in _silver_tables(TABLES)}
+    read = {
+        table: {parent.path[-1].removesuffix("_batch") for parent in graph.get(AssetKey(["silver", table])).parent_keys}
+        for table in copied
+    }
+    assert read == copied
+
+
+def _silver_tables(tables: dict[str, dict[str, str]]) -> set[str]:
+    return {table for parts in tables.values() for table in parts.values()}

@@ -13,7 +13,7 @@ import pytest
 from ingestion import events, rules
 from ingestion.acceptance import decide
 from orchestration import silver
-from orchestration.resources import SESSION
+from orchestration.spark import SESSION
 from tests.sparks import events_frame, vector_frame
 from tests.vectors.load import acceptance
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.resources import spark_config
+from orchestration.spark import spark_config
 from outlay.settings import Settings
 from outlay.stack import jars
 from outlay.stack.services import spark

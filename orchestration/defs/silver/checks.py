@@ -5,10 +5,8 @@ from collections.abc import Iterator
 from dagster import AssetCheckExecutionContext, AssetCheckResult, AssetCheckSpec, multi_asset_check
 
 from ingestion.contracts import TOPICS
-from orchestration.batches import staged
 from orchestration.expectations import Outcome, metadata
 from orchestration.expectations.data_docs import keep
-from orchestration.expectations.silver import audit_staged
 from orchestration.retries import retried
 from outlay.db import session
 from outlay.settings import settings
@@ -28,6 +26,9 @@ from outlay.settings import settings
     can_subset=True,
 )
 def expectations(context: AssetCheckExecutionContext) -> Iterator[AssetCheckResult]:
+    from orchestration.batches import staged  # with all that reads Parquet: only a run needs it
+    from orchestration.expectations.silver import audit_staged
+
     with retried(), session("pipeline", autocommit=True) as connection:
         for key in sorted(context.selected_asset_check_keys):
             outcomes: list[Outcome] = []

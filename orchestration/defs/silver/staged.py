@@ -2,17 +2,20 @@
 
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from dagster import AssetExecutionContext, AssetSpec, MaterializeResult, ResourceParam, multi_asset
-from pyspark.sql import SparkSession
+from dagster import AssetExecutionContext, AssetSpec, MaterializeResult, multi_asset
 
 from ingestion.contracts import TOPICS
 from orchestration import expectations
-from orchestration.batches import Staged, stage
-from orchestration.resources import SparkResource
 from orchestration.retries import retried
 from outlay.db import session
 from outlay.settings import settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from orchestration.batches import Staged
 
 _USES = {"transaction": [["reference", "currencies"]]}
 _DOES = {"transaction": "typed, judged by the rules, decided by the acceptance rule and split into lines"}
@@ -38,12 +41,16 @@ def _spec(topic: str) -> AssetSpec:
     name="silver_batches",
     specs=[_spec(topic) for topic in TOPICS],
     can_subset=True,
+    required_resource_keys={"spark"},
     description="Spark turns the bronze files that no batch has used into Parquet. Without any, Spark is not started.",
 )
-def silver_batches(context: AssetExecutionContext, spark: ResourceParam[SparkResource]) -> Iterator[MaterializeResult]:
+def silver_batches(context: AssetExecutionContext) -> Iterator[MaterializeResult]:
+    from orchestration.batches import stage  # Spark's client: only a run needs it
+
+    spark = context.resources.spark
     chosen = {key.path[-1].removesuffix("_batch") for key in context.selected_asset_keys}
 
-    def started() -> SparkSession:
+    def started() -> "SparkSession":
         started = spark.spark_session
         expectations.preload()  # the checks come next; Spark does the work meanwhile
         return started
@@ -61,7 +68,7 @@ def silver_batches(context: AssetExecutionContext, spark: ResourceParam[SparkRes
             )
 
 
-def _metadata(batches: list[Staged], seconds: float) -> dict:
+def _metadata(batches: "list[Staged]", seconds: float) -> dict:
     return {
         "rows_read": sum(batch.rows_read for batch in batches),
         "rows_written": sum(batch.events for batch in batches),
