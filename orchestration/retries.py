@@ -9,11 +9,11 @@ import psycopg
 from dagster import RetryRequested
 
 from ingestion.codec import RegistryUnavailable
-from ingestion.landing import Fenced, LogUnavailable
+from ingestion.landing import Busy, Fenced, LogUnavailable
 from outlay.ledger.errors import KafkaUnavailable
 from outlay.stack.errors import NotReady
 
-TRANSIENT = (psycopg.OperationalError, RegistryUnavailable, LogUnavailable, KafkaUnavailable, Fenced, NotReady)
+TRANSIENT = (psycopg.OperationalError, RegistryUnavailable, LogUnavailable, KafkaUnavailable, Busy, Fenced, NotReady)
 ATTEMPTS, PAUSE = 4, 5
 """Tries after the first, and seconds before each."""
 

@@ -1,7 +1,7 @@
 """Launching and following a build in Dagster, through the same door as its web pages: GraphQL over HTTP.
 
-A build launched here waits in the same queue as those of the schedule, the sensor and the web pages, so two never
-overlap.
+A build launched here waits in the same queue as those of the schedule, the sensor and the web pages, and for the same
+pools: two never overlap.
 """
 
 from __future__ import annotations

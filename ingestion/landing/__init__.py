@@ -6,6 +6,7 @@ doubles nothing.
 """
 
 from ingestion.landing.errors import (
+    Busy,
     CorruptedFile,
     Fenced,
     LakeUnavailable,
@@ -20,6 +21,7 @@ from ingestion.landing.reading import read_file, verify
 
 __all__ = [
     "BronzeFile",
+    "Busy",
     "CorruptedFile",
     "Fenced",
     "LakeUnavailable",

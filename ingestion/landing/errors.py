@@ -17,6 +17,10 @@ class Fenced(LandingError):
     """Another landing moved the offsets meanwhile. Transient: its files hold the events."""
 
 
+class Busy(LandingError):
+    """Another landing has held the right to land for long. Transient: it ends, or somebody ends it."""
+
+
 class OffsetsGone(LandingError):
     """Kafka no longer holds events that were not landed yet."""
 

@@ -12,7 +12,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from ingestion import turns
-from ingestion.landing.errors import Fenced, LandingError
+from ingestion.landing.errors import Busy, Fenced
 from ingestion.landing.naming import Place
 
 _TURN = 0x6C616E64696E67  # "landing"
@@ -58,9 +58,9 @@ def turn(connection: psycopg.Connection) -> AbstractContextManager[None]:
     """Hold the right to land: one landing at a time, the others wait. It ends with the connection at the latest.
 
     Raises:
-        LandingError: another landing has held it for ten minutes.
+        Busy: another landing has held it for ten minutes.
     """
-    busy = LandingError(
+    busy = Busy(
         "another landing has been running for 10 minutes: look at it in Dagster, end it if it hangs, land again"
     )
     return turns.turn(connection, _TURN, patience=_PATIENCE, busy=busy)

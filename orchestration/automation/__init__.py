@@ -1,6 +1,6 @@
 """When things run, and how fresh what people read must be: for the whole graph, in this one place."""
 
-from dagster import Definitions
+from dagster import Definitions, in_process_executor
 
 from orchestration.automation.failures import failed_runs
 from orchestration.automation.freshness import freshness
@@ -14,4 +14,5 @@ defs = Definitions(
     jobs=[build_job, land_job, data_docs_job, maintenance_job],
     schedules=[build_hourly, maintain_nightly],
     sensors=[unlanded_events, unshown_results, failed_runs],
+    executor=in_process_executor,  # of every run: a process a step would cost three seconds and its memory each
 )

@@ -1,6 +1,6 @@
 """What people and sensors run."""
 
-from dagster import AssetSelection, define_asset_job, in_process_executor
+from dagster import AssetSelection, define_asset_job
 
 _WAREHOUSE = AssetSelection.groups("bronze", "silver", "reference", "staging", "intermediate", "gold")
 
@@ -8,26 +8,22 @@ build_job = define_asset_job(
     "build",
     selection=_WAREHOUSE,
     description="From the log to gold: lands what is new, brings silver and gold up to date with it, and checks them.",
-    executor_def=in_process_executor,  # a process per step would cost three seconds each
 )
 
 land_job = define_asset_job(
     "land",
     selection=AssetSelection.groups("bronze"),
     description="From the log to bronze alone: lands what is new.",
-    executor_def=in_process_executor,
 )
 
 data_docs_job = define_asset_job(
     "data_docs",
     selection=AssetSelection.groups("quality"),
     description="Great Expectations' pages of what the checks found.",
-    executor_def=in_process_executor,
 )
 
 maintenance_job = define_asset_job(
     "maintenance",
     selection=AssetSelection.groups("maintenance"),
     description="What is done at night: silver's Parquet of the days that are over is merged.",
-    executor_def=in_process_executor,
 )

@@ -7,6 +7,7 @@ home, closed to other users, and no page of the app leads to them.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -94,8 +95,9 @@ def newest(home: Path) -> str | None:
 
 
 def _kept(home: Path) -> list[Path]:
-    """Every result that is kept, the oldest first: they are named by time."""
-    return sorted(check_results(home).glob("*/*/*.json"), key=lambda path: path.stem)
+    """Every result that is kept, the oldest first: they are named by time. A build may forget some meanwhile."""
+    found = (Path(folder, name) for folder, _, names in os.walk(check_results(home)) for name in names)
+    return sorted((path for path in found if path.suffix == ".json"), key=lambda path: path.stem)
 
 
 class NoPage(RuntimeError):
@@ -115,7 +117,7 @@ def build(home: Path) -> DataDocs:
         shutil.rmtree(beside, ignore_errors=True)  # of one that died
         beside.mkdir(mode=0o700)
         context = gx.get_context(mode="ephemeral", project_config=_project(beside))
-        shown = [_add(context, path) for path in _kept(home)]
+        shown = [each for each in (_add(context, path) for path in _kept(home)) if each]
         context.build_data_docs(build_index=False)
         for page in beside.rglob("*.html"):
             page.write_text(page.read_text().replace("<head>", f"<head>{_NOTHING_FROM_ELSEWHERE}", 1))
@@ -144,8 +146,12 @@ def _project(site: Path) -> Any:
     return config
 
 
-def _add(context: Any, path: Path) -> _Shown:
-    """Give a kept result to Great Expectations, and its suite in the place of an older one."""
+def _add(context: Any, path: Path) -> _Shown | None:
+    """Give a kept result to Great Expectations, and its suite in the place of an older one; None if it is forgotten."""
+    try:
+        kept, suite = json.loads(path.read_text()), path.parents[1].name
+    except FileNotFoundError:
+        return None
     gx = library()
     from great_expectations.core.expectation_validation_result import expectationSuiteValidationResultSchema
     from great_expectations.core.run_identifier import RunIdentifier
@@ -154,7 +160,6 @@ def _add(context: Any, path: Path) -> _Shown:
         ValidationResultIdentifier,
     )
 
-    kept, suite = json.loads(path.read_text()), path.parents[1].name
     run = RunIdentifier(run_name=kept["run_id"], run_time=datetime.fromisoformat(kept["at"]))
     key = ValidationResultIdentifier(ExpectationSuiteIdentifier(suite), run, batch_identifier=path.stem)
     result = expectationSuiteValidationResultSchema.load(kept["result"])

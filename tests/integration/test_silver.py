@@ -287,6 +287,22 @@ def test_a_publication_that_was_killed_is_done_again_and_nothing_is_doubled(
     assert max(Counter(doubled).values()) == 1
 
 
+def test_two_stagings_at_once_may_fail_a_publication_and_double_nothing(caught_up, spark, connection, monkeypatch):
+    """The pool of silver keeps runs apart; this is what holds where it does not."""
+    workspace_id = events.new_id()
+    append(caught_up, *(purchase(workspace_id) for _ in range(3)))
+    land_all(caught_up)
+    with monkeypatch.context() as at_once:
+        at_once.setattr("orchestration.batches.register.forget", lambda connection, topic: [])
+        first, second = (staged_and_passed(caught_up, spark, connection) for _ in range(2))
+    assert [batch.file_ids for batch in first] == [batch.file_ids for batch in second]
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        publish(connection, caught_up.lake, "transaction")
+    assert len(published(connection, "transaction_events", workspace_id)) == 3
+    assert staged_and_passed(caught_up, spark, connection) == []
+    assert publish(connection, caught_up.lake, "transaction").batch_ids == []
+
+
 def test_without_anything_new_spark_is_not_touched(caught_up, connection):
     def never():
         raise AssertionError("a Spark session was started for nothing")

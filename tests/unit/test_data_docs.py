@@ -16,6 +16,7 @@ from orchestration.defs import quality
 from orchestration.expectations import Expected, Outcome, data_docs, run
 from outlay.cli import cli
 from outlay.settings import settings
+from outlay.stack.home import check_results
 
 LOG = logging.getLogger("tests")
 NOT_NULL = [Expected("ExpectColumnValuesToNotBeNull", {"column": "merchant"})]
@@ -79,6 +80,16 @@ def test_only_the_newest_results_are_kept_and_shown(home, monkeypatch):
     assert data_docs.newest(home) == kept[-1].stem
     index = data_docs.build(home).index.read_text()
     assert ["run-1" in index, "run-2" in index] == [False, True]
+
+
+def test_a_build_that_forgets_results_meanwhile_leaves_the_pages_of_the_others(home, monkeypatch):
+    for number in range(3):
+        data_docs.keep(home, [found("Bakery")], run_id=f"run-{number}", log=LOG)
+    kept = data_docs._kept(home)
+    monkeypatch.setattr(data_docs, "KEPT", 1)
+    data_docs.keep(home, [found("Bakery")], run_id="run-3", log=LOG)
+    monkeypatch.setattr(data_docs, "_kept", lambda home: [*kept, *check_results(home).glob("*/run-3/*.json")])
+    assert data_docs.build(home).results == {"facts": 1}
 
 
 def test_a_failed_batch_is_shown_however_many_of_its_run_held(home, monkeypatch):

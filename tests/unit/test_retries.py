@@ -7,6 +7,7 @@ from psycopg.errors import AdminShutdown, UniqueViolation
 from pyspark.errors import AnalysisException, PySparkRuntimeError
 from pyspark.errors.exceptions.connect import SparkConnectException, SparkConnectGrpcException
 
+from ingestion.landing import Busy
 from orchestration.retries import retried
 from outlay.stack.errors import NotReady
 
@@ -16,6 +17,7 @@ from outlay.stack.errors import NotReady
     [
         AdminShutdown("terminating connection due to administrator command"),
         NotReady("nobody answers at localhost:15002"),
+        Busy("another landing has been running for 10 minutes"),
         SparkConnectGrpcException("failed to connect to all addresses", grpc_status_code=StatusCode.UNAVAILABLE),
         SparkConnectGrpcException(
             "Session not found.",

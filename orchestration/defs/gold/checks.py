@@ -14,6 +14,7 @@ from dagster import (
 )
 from psycopg import sql
 
+from orchestration import pools
 from orchestration.expectations import Outcome, metadata, run_query
 from orchestration.expectations.data_docs import keep
 from orchestration.expectations.gold import DRIFT, EXPECTATIONS, FACTS, facts_of, rows_of
@@ -24,7 +25,7 @@ from outlay.settings import settings
 _FACTS = ["gold", "fct_transactions"]
 
 
-@asset_check(asset=_FACTS, blocking=True)
+@asset_check(asset=_FACTS, blocking=True, pool=pools.WAREHOUSE)
 def reconciliation() -> AssetCheckResult:
     """Live = gold + quarantined, as of the same place in the log.
 
@@ -90,7 +91,8 @@ _LOOKS_AT = {DRIFT: "The last whole week of each workspace that the build touche
             description=_LOOKS_AT.get(suite, "Great Expectations on the facts of the last build."),
         )
         for suite in EXPECTATIONS
-    ]
+    ],
+    pool=pools.WAREHOUSE,
 )
 def expectations(context: AssetCheckExecutionContext) -> Iterator[AssetCheckResult]:
     """Great Expectations on the facts that the last build of them has made: what was before was looked at then."""

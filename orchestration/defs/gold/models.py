@@ -6,6 +6,7 @@ from typing import Any
 from dagster import AssetExecutionContext
 from dagster_dbt import dbt_assets
 
+from orchestration import pools
 from orchestration.defs.gold.project import manifest
 from orchestration.defs.gold.runner import build, keep_as_last_build
 from orchestration.defs.gold.translator import GoldTranslator
@@ -22,6 +23,7 @@ TRANSLATOR = GoldTranslator()
     select=REFERENCE,
     exclude="resource_type:unit_test",
     dagster_dbt_translator=TRANSLATOR,
+    pool=pools.WAREHOUSE,
 )
 def reference(context: AssetExecutionContext) -> Iterator[Any]:
     """The seeds. One whose file has not changed is left as it is."""
@@ -33,6 +35,7 @@ def reference(context: AssetExecutionContext) -> Iterator[Any]:
     manifest=manifest(),
     exclude=f"{REFERENCE} resource_type:unit_test",
     dagster_dbt_translator=TRANSLATOR,
+    pool=pools.WAREHOUSE,
 )
 def warehouse(context: AssetExecutionContext) -> Iterator[Any]:
     """Staging, exchange rates, intermediate and gold. Each model applies the batches that it has not seen."""

@@ -3,6 +3,7 @@
 from dagster import MaterializeResult, MetadataValue, asset
 
 from ingestion.contracts import TOPICS
+from orchestration import pools
 from orchestration.expectations import data_docs as pages
 from outlay.settings import settings
 
@@ -14,6 +15,7 @@ from outlay.settings import settings
     kinds={"greatexpectations", "html"},
     owners=["team:data"],
     tags={"outlay/layer": "quality"},
+    pool=pools.QUALITY,
 )
 def data_docs() -> MaterializeResult:
     """What each suite of Great Expectations found lately, held or failed, as its pages show it: `outlay data-docs`.

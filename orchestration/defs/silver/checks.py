@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dagster import AssetCheckExecutionContext, AssetCheckResult, AssetCheckSpec, multi_asset_check
 
 from ingestion.contracts import TOPICS
+from orchestration import pools
 from orchestration.expectations import Outcome, metadata
 from orchestration.expectations.data_docs import keep
 from orchestration.retries import retried
@@ -24,6 +25,7 @@ from outlay.settings import settings
         for topic in TOPICS
     ],
     can_subset=True,
+    pool=pools.SILVER,
 )
 def expectations(context: AssetCheckExecutionContext) -> Iterator[AssetCheckResult]:
     from orchestration.batches import staged  # with all that reads Parquet: only a run needs it

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from dagster import AssetExecutionContext, AssetSpec, MaterializeResult, MetadataValue, multi_asset
 
 from ingestion.contracts import TOPICS
+from orchestration import pools
 from orchestration.retries import retried
 from outlay.db import session
 from outlay.settings import settings
@@ -47,6 +48,7 @@ def _spec(table: str, holds: str) -> AssetSpec:
 @multi_asset(
     name="silver",
     specs=[_spec(table, holds) for table, holds in _TABLES.items()],
+    pool=pools.SILVER,
     description="Copies each batch that passed its checks into PostgreSQL, in one transaction a batch.",
 )
 def silver(context: AssetExecutionContext) -> Iterator[MaterializeResult]:

@@ -3,6 +3,7 @@
 from dagster import AssetExecutionContext, MaterializeResult, asset
 
 from ingestion.rates import load_new_files
+from orchestration import pools
 from orchestration.retries import retried
 from outlay.db import session
 from outlay.settings import settings
@@ -15,6 +16,7 @@ from outlay.settings import settings
     owners=["team:data"],
     tags={"outlay/layer": "silver"},
     metadata={"dagster/table_name": "outlay.silver.fx_rates"},
+    pool=pools.SILVER,
 )
 def fx_rates(context: AssetExecutionContext) -> MaterializeResult:
     """Rates against the euro, new and corrected ones, from the files of seeds/fx_rates; `outlay rates load` takes in

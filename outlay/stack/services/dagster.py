@@ -17,6 +17,9 @@ from outlay.stack.spec import ServiceSpec
 
 LOCATION = "outlay"
 HEARTBEAT_SECONDS = 120
+RUNS = 2
+"""At once: each is a process of several hundred megabytes, and a small machine has room for one beside a build."""
+
 _LOADED = "{ workspaceOrError { ... on Workspace { locationEntries { name loadStatus locationOrLoadError { __typename ... on PythonError { message } } } } } }"  # fmt: skip # noqa: E501
 INSTANCE = """\
 storage:
@@ -35,7 +38,10 @@ compute_logs:
     base_dir: {folder}/logs
 concurrency:
   runs:
-    max_concurrent_runs: 1
+    max_concurrent_runs: {runs}
+  pools:
+    granularity: run
+    default_limit: 1
 run_coordinator:
   module: dagster
   class: QueuedRunCoordinator
@@ -64,8 +70,9 @@ nux:
 
 
 def instance(folder: str) -> str:
-    """Text of ``dagster.yaml``. One run at a time: two builds would read the same batches."""
-    return INSTANCE.format(folder=json.dumps(folder)[1:-1])
+    """Text of ``dagster.yaml``. Of the runs that share a pool of assets one at a time: two builds would read the same
+    batches. A run holds its pools until it ends, so none comes between a build's staging and its publication."""
+    return INSTANCE.format(folder=json.dumps(folder)[1:-1], runs=RUNS)
 
 
 def workspace(*, host: str, port: int) -> str:
