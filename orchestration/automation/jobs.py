@@ -19,7 +19,7 @@ land_job = define_asset_job(
 data_docs_job = define_asset_job(
     "data_docs",
     selection=AssetSelection.groups("quality"),
-    description="Great Expectations' pages of what the checks found.",
+    description="Great Expectations' pages of what the checks found, and a chart of what the last builds took.",
 )
 
 maintenance_job = define_asset_job(

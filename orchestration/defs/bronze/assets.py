@@ -1,11 +1,14 @@
 """Bronze: the log landed in the lake."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from dagster import AssetExecutionContext, AssetSpec, MaterializeResult, MetadataValue, multi_asset
 
 from ingestion.contracts import TOPICS
 from ingestion.landing import Landed, land
+from ingestion.landing.manifest import all_offsets
+from orchestration import figures
 from orchestration.retries import retried
 from outlay.db import session
 from outlay.settings import settings
@@ -44,19 +47,24 @@ def bronze(context: AssetExecutionContext) -> Iterator[MaterializeResult]:
             connect=lambda: session("pipeline"),
             topics=chosen,
         )
+        with session("pipeline") as connection:
+            stands = Counter()
+            for partition, offset in all_offsets(connection, chosen).items():
+                stands[partition.topic] += offset
     for each in landed:
         if each.unreadable:
             context.log.warning(f"{each.unreadable} events of {each.topic} are unreadable: see bronze/unreadable")
-        yield MaterializeResult(asset_key=["bronze", each.topic], metadata=_metadata(each))
+        yield MaterializeResult(asset_key=["bronze", each.topic], metadata=_metadata(each, stands[each.topic]))
 
 
-def _metadata(landed: Landed) -> dict:
-    return {
-        "rows_read": landed.rows + landed.unreadable,
-        "rows_written": landed.rows,
-        "rows_unreadable": landed.unreadable,
-        "files": landed.files,
-        "bytes": landed.bytes,
-        "offsets": MetadataValue.json({str(p): list(moved) for p, moved in sorted(landed.offsets.items())}),
-        "seconds": round(landed.seconds, 3),
-    }
+def _metadata(landed: Landed, stands: int) -> dict:
+    return figures.metadata(
+        rows_read=landed.rows + landed.unreadable,
+        rows_written=landed.rows,
+        rows_unreadable=landed.unreadable,
+        row_count=stands,  # places of the log up to where bronze stands: the manifest need not be added up
+        files=landed.files,
+        bytes=landed.bytes,
+        offsets=MetadataValue.json({str(p): list(moved) for p, moved in sorted(landed.offsets.items())}),
+        seconds=landed.seconds,
+    )

@@ -19,8 +19,10 @@ from dagster import AssetExecutionContext, AssetMaterialization, Failure, Output
 from dagster_dbt import DagsterDbtTranslator
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
+from orchestration import figures
 from orchestration.defs.gold.lineage import Lineage
 from orchestration.defs.gold.project import DBT_PROJECT, flags, target
+from orchestration.figures.rows import row_counts
 from outlay.db import session
 from outlay.settings import settings
 from outlay.stack import files
@@ -43,7 +45,7 @@ def build(
     """Run ``dbt build`` for the nodes selected, and yield an output for each model and seed and a result for each test.
 
     Each output's metadata holds `rows_read` and `rows_written`, as PostgreSQL counted them in the model's transaction,
-    the `seconds` that dbt took, and the lineage of its columns.
+    the `seconds` that dbt took, how many rows the whole table has, and the lineage of its columns.
 
     Raises:
         Failure: a node failed; the outputs of those that did not have been yielded, and their transactions stand.
@@ -52,6 +54,8 @@ def build(
         ["build", "--select", *select, "--exclude-resource-type", "unit_test", *(["--full-refresh"] * full_refresh)]
     )
     rows, lineage = _rows_by_model(invocation_id), Lineage(manifest, _folder())
+    with session("dbt") as connection:
+        counts = row_counts(connection, {_table(event) for event in events})
     for event in events:
         node = event["data"]["node_info"]
         is_model = node["resource_type"] == "model"
@@ -62,9 +66,12 @@ def build(
             if isinstance(said, Output | AssetMaterialization):
                 if asked:
                     lineage.remember(node["unique_id"], said.metadata)
-                figures = rows.get(node["node_name"], {"rows_read": 0, "rows_written": 0})
-                seconds = round(event["data"]["execution_time"], 3)
-                yield said.with_metadata({**said.metadata, **known, **figures, "seconds": seconds})
+                cost = figures.metadata(
+                    **rows.get(node["node_name"], {"rows_read": 0, "rows_written": 0}),
+                    seconds=event["data"]["execution_time"],
+                    row_count=counts.get(_table(event)),
+                )
+                yield said.with_metadata({**said.metadata, **known, **cost})
             else:
                 yield said
     if problem:
@@ -95,6 +102,11 @@ def keep_as_last_build() -> None:
     kept = last_build(settings()) / "manifest.json"
     kept.parent.mkdir(parents=True, exist_ok=True)
     files.write(kept, (_folder() / "manifest.json").read_text())
+
+
+def _table(event: Mapping[str, Any]) -> tuple[str, str]:
+    made = event["data"]["node_info"]["node_relation"]
+    return made["schema"], made["alias"]
 
 
 def _folder() -> Path:

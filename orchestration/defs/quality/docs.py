@@ -1,5 +1,7 @@
 """Data Docs: what the checks of the last builds found, as Great Expectations shows it."""
 
+import time
+
 from dagster import MaterializeResult, MetadataValue, asset
 
 from ingestion.contracts import TOPICS
@@ -22,12 +24,14 @@ def data_docs() -> MaterializeResult:
 
     A sensor asks for them after checks have run, of builds that failed as well.
     """
+    began = time.monotonic()
     built = pages.build(settings().home)
     return MaterializeResult(
         metadata={
             "pages": MetadataValue.path(str(built.index)),
             "results": sum(built.results.values()),
             "failed": built.failed,
+            "seconds": round(time.monotonic() - began, 3),
             **{f"results/{suite}": count for suite, count in sorted(built.results.items())},
         }
     )

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from dagster import AssetExecutionContext, AssetSpec, MaterializeResult, MetadataValue, multi_asset
 
 from ingestion.contracts import TOPICS
-from orchestration import pools
+from orchestration import figures, pools
+from orchestration.figures.rows import row_counts
 from orchestration.retries import retried
 from outlay.db import session
 from outlay.settings import settings
@@ -59,17 +60,21 @@ def silver(context: AssetExecutionContext) -> Iterator[MaterializeResult]:
     with retried(), session("pipeline", autocommit=True) as connection:
         for topic in TOPICS:  # users first: what the others name is there before them
             done.append(publish(connection, settings().lake, topic, run_id=context.run_id))
-    seconds = round(time.monotonic() - began, 3)
+        seconds = time.monotonic() - began
+        counts = row_counts(connection, [("silver", table) for table in _TABLES])
     for table in _TABLES:
-        yield MaterializeResult(asset_key=["silver", table], metadata={**_metadata(table, done), "seconds": seconds})
+        metadata = _metadata(table, done, seconds, counts["silver", table])
+        yield MaterializeResult(asset_key=["silver", table], metadata=metadata)
 
 
-def _metadata(table: str, done: "list[Published]") -> dict:
+def _metadata(table: str, done: "list[Published]", seconds: float, row_count: int) -> dict:
     theirs = [published for published in done if published.topic in _topics_of(table)]
     batch_ids = [batch_id for published in theirs for batch_id in published.batch_ids]
     written = len(batch_ids) if table == "batches" else sum(published.rows[table] for published in theirs)
-    return {
-        "rows_read": sum(published.rows_read for published in theirs),
-        "rows_written": written,
-        "batches": MetadataValue.json(batch_ids),
-    }
+    return figures.metadata(
+        rows_read=sum(published.rows_read for published in theirs),
+        rows_written=written,
+        row_count=row_count,
+        batches=MetadataValue.json(batch_ids),
+        seconds=seconds,
+    )

@@ -1,9 +1,12 @@
 """Exchange rates as they came: files of the European Central Bank, taken in as batches."""
 
+import time
+
 from dagster import AssetExecutionContext, MaterializeResult, asset
 
 from ingestion.rates import load_new_files
-from orchestration import pools
+from orchestration import figures, pools
+from orchestration.figures.rows import row_counts
 from orchestration.retries import retried
 from outlay.db import session
 from outlay.settings import settings
@@ -22,13 +25,17 @@ def fx_rates(context: AssetExecutionContext) -> MaterializeResult:
     """Rates against the euro, new and corrected ones, from the files of seeds/fx_rates; `outlay rates load` takes in
     others. One row a rate a batch: the newest counts.
     """
-    here = settings()
+    here, began = settings(), time.monotonic()
     with retried(), session("pipeline", autocommit=True) as connection:
         loaded = load_new_files(connection, here.lake, here.seeds / "fx_rates", run_id=context.run_id)
+        seconds = time.monotonic() - began
+        (row_count,) = row_counts(connection, [("silver", "fx_rates")]).values()
     return MaterializeResult(
-        metadata={
-            "rows_read": sum(each.rates for each in loaded),
-            "rows_written": sum(each.new + each.changed for each in loaded),
-            "batches": [each.batch_id for each in loaded],
-        }
+        metadata=figures.metadata(
+            rows_read=sum(each.rates for each in loaded),
+            rows_written=sum(each.new + each.changed for each in loaded),
+            row_count=row_count,
+            batches=[each.batch_id for each in loaded],
+            seconds=seconds,
+        )
     )

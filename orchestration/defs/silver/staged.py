@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from dagster import AssetExecutionContext, AssetSpec, MaterializeResult, multi_asset
 
 from ingestion.contracts import TOPICS
-from orchestration import expectations, pools
+from orchestration import expectations, figures, pools
 from orchestration.retries import retried
 from outlay.db import session
 from outlay.settings import settings
@@ -70,11 +70,11 @@ def silver_batches(context: AssetExecutionContext) -> Iterator[MaterializeResult
 
 
 def _metadata(batches: "list[Staged]", seconds: float) -> dict:
-    return {
-        "rows_read": sum(batch.rows_read for batch in batches),
-        "rows_written": sum(batch.events for batch in batches),
-        "rows_quarantined": sum(batch.rows_quarantined for batch in batches),
-        "files": sum(len(batch.file_ids) for batch in batches),
-        "paths": "\n".join(batch.path for batch in batches),
-        "seconds": round(seconds, 3),
-    }
+    return figures.metadata(
+        rows_read=sum(batch.rows_read for batch in batches),
+        rows_written=sum(batch.events for batch in batches),
+        rows_quarantined=sum(batch.rows_quarantined for batch in batches),
+        files=sum(len(batch.file_ids) for batch in batches),
+        paths="\n".join(batch.path for batch in batches),
+        seconds=seconds,
+    )
