@@ -1,4 +1,4 @@
-"""Everything Dagster loads: the domains' definitions, merged."""
+"""Everything Dagster loads: the domains' definitions, merged, and what automation says of them all."""
 
 from dagster import Definitions
 
@@ -6,7 +6,7 @@ from orchestration import automation
 from orchestration.defs import bronze, gold, maintenance, quality, silver
 from orchestration.resources import resources
 
-defs = automation.freshness(
+defs = automation.applied(
     Definitions.merge(
         bronze.defs,
         silver.defs,

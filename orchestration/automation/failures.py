@@ -22,6 +22,7 @@ from dagster import (
 
 from orchestration.automation.jobs import build_job, data_docs_job, land_job, maintenance_job
 from outlay import mail
+from outlay.run_tags import LAUNCHED_BY
 from outlay.settings import settings
 
 JOBS = (build_job.name, land_job.name, data_docs_job.name, maintenance_job.name, "__ASSET_JOB")
@@ -81,7 +82,7 @@ def _is_due(told: str | None, now: datetime) -> bool:
 def _failure(instance: DagsterInstance, record: RunRecord) -> str:
     run = record.dagster_run
     started = datetime.fromtimestamp(record.start_time or record.create_timestamp.timestamp(), UTC)
-    by = run.tags.get("outlay/launched_by", "somebody")
+    by = run.tags.get(LAUNCHED_BY, "somebody")
     lines = [f"Run {run.run_id} of the job {run.job_name}, started by {by} at {started:%Y-%m-%d %H:%M} UTC, failed."]
     lines += [f"\n{what}" for what in (*_checks(instance, run.run_id), *_steps(instance, run.run_id))]
     lines.append(f"\n{_link(run.run_id)}")

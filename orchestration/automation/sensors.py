@@ -17,6 +17,7 @@ from ingestion.landing import pending
 from orchestration.automation.jobs import build_job, data_docs_job
 from orchestration.expectations import data_docs
 from outlay.db import session
+from outlay.run_tags import LAUNCHED_BY, WHOLE_BUILD
 from outlay.settings import settings
 
 _WAITING_OR_RUNNING = [
@@ -49,7 +50,8 @@ def unlanded_events(context: SensorEvaluationContext) -> SensorResult | SkipReas
     if build := _build(context.instance):
         return SkipReason(f"{total} events wait; run {build} will take them or the next tick will")
     tags = {
-        "outlay/launched_by": "sensor",
+        LAUNCHED_BY: "sensor",
+        **WHOLE_BUILD,
         "outlay/unlanded_events": str(total - released),
         "outlay/released_events": str(released),
     }
@@ -68,7 +70,7 @@ def unshown_results(context: SensorEvaluationContext) -> RunRequest | SkipReason
         return SkipReason("no suite has run yet")
     if build := _build(context.instance):
         return SkipReason(f"run {build} may find more")
-    return RunRequest(run_key=result, tags={"outlay/launched_by": "sensor"})
+    return RunRequest(run_key=result, tags={LAUNCHED_BY: "sensor"})
 
 
 def _build(instance: DagsterInstance) -> str | None:

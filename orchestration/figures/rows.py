@@ -32,6 +32,6 @@ def _rows(connection: psycopg.Connection, table: sql.Identifier) -> int:
     estimated = round(plan[0]["Plan"]["Plan Rows"])
     if estimated > COUNTED:
         return estimated
-    few = sql.SQL("SELECT count(*) FROM (SELECT FROM {} LIMIT {}) AS some").format(table, COUNTED + 1)
+    few = sql.SQL("SELECT count(*) FROM (SELECT FROM {} LIMIT {}) AS few").format(table, COUNTED + 1)
     (counted,) = connection.execute(few).fetchone()
     return counted

@@ -12,6 +12,7 @@ import click
 
 from outlay.builds import Dagster, DagsterUnavailable, Happening
 from outlay.cli import Failure
+from outlay.run_tags import FULL_REFRESH, LAUNCHED_BY, WHOLE_BUILD
 from outlay.settings import settings
 
 JOB = "build"
@@ -49,9 +50,9 @@ def run_build(*, full: bool, say: Callable[[str], None], launched_by: str) -> di
     url = settings().dagster_url
     dagster = Dagster(url)
     started = time.time()
-    tags = {"outlay/launched_by": launched_by}
+    tags = {LAUNCHED_BY: launched_by, **WHOLE_BUILD}
     if full:
-        tags["outlay/full_refresh"] = "true"
+        tags[FULL_REFRESH] = "true"
     run_id = dagster.launch(JOB, tags=tags)
     result: dict = {"run_id": run_id, "url": f"{url}/runs/{run_id}", "assets": {}, "checks": [], "error": None}
     say(f"build {result['url']}")

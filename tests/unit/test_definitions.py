@@ -9,7 +9,10 @@ import os
 from pathlib import Path
 
 import pytest
-from dagster import AssetKey, Definitions
+from dagster import AssetKey, AssetSelection, Definitions
+from dagster._core.definitions.assets.graph.asset_graph import AssetNode
+
+from orchestration.batches.publish import TABLES
 
 SNAPSHOT = Path(__file__).with_name("definitions.json")
 
@@ -21,6 +24,10 @@ def defs() -> Definitions:
     return defs
 
 
+def _condition(node: AssetNode) -> str | None:
+    return node.automation_condition.get_label() if node.automation_condition else None
+
+
 def graph_of(defs: Definitions) -> dict:
     graph = defs.resolve_asset_graph()
     return {
@@ -28,6 +35,8 @@ def graph_of(defs: Definitions) -> dict:
             key.to_user_string(): {
                 "group": graph.get(key).group_name,
                 "kinds": sorted(graph.get(key).kinds),
+                "pools": sorted(graph.get(key).pools or ()),
+                "condition": _condition(graph.get(key)),
                 "upstream": sorted(parent.to_user_string() for parent in graph.get(key).parent_keys),
             }
             for key in sorted(graph.get_all_asset_keys())
@@ -69,8 +78,6 @@ def test_lineage_is_unbroken_from_every_topic_to_an_exposure(defs):
 
 
 def test_each_table_of_silver_is_downstream_of_the_topics_whose_batches_are_copied_there(defs):
-    from orchestration.batches.publish import TABLES
-
     graph = defs.resolve_asset_graph()
     copied = {table: {topic for topic in TABLES if table in TABLES[topic].values()} for table in _silver_tables(TABLES)}
     read = {
@@ -78,6 +85,22 @@ def test_each_table_of_silver_is_downstream_of_the_topics_whose_batches_are_copi
         for table in copied
     }
     assert read == copied
+
+
+def test_every_table_that_follows_batches_is_made_when_there_are_new_ones_of_whatever_topic(defs):
+    """It goes no further than what it reads has come: one that stayed behind would hold back all that reads it."""
+    from orchestration.defs.gold.models import TRANSLATOR
+    from orchestration.defs.gold.project import manifest
+    from orchestration.defs.silver import silver
+
+    graph = defs.resolve_asset_graph()
+    models = [node for node in manifest()["nodes"].values() if node["config"].get("topics")]
+    follow = {TRANSLATOR.get_asset_key(node) for node in models}
+    assert len(follow) > 10
+    assert follow <= AssetSelection.assets(*silver.keys).downstream().resolve(graph)
+    assert AssetKey(["silver", "batches"]) in graph.get(AssetKey(["silver", "fx_rates"])).child_keys
+    assert silver.keys == {AssetKey(["silver", table]) for table in ("batches", *_silver_tables(TABLES))}
+    assert not silver.can_subset  # rates alone bring the list of batches, and so all of them
 
 
 def _silver_tables(tables: dict[str, dict[str, str]]) -> set[str]:

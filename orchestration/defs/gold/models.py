@@ -10,6 +10,7 @@ from orchestration import pools
 from orchestration.defs.gold.project import manifest
 from orchestration.defs.gold.runner import build, keep_as_last_build
 from orchestration.defs.gold.translator import GoldTranslator
+from outlay.run_tags import FULL_REFRESH
 
 REFERENCE = "resource_type:seed"
 """Reference data: made from files of the repository, before silver, and again only when a file has changed."""
@@ -39,7 +40,7 @@ def reference(context: AssetExecutionContext) -> Iterator[Any]:
 )
 def warehouse(context: AssetExecutionContext) -> Iterator[Any]:
     """Staging, exchange rates, intermediate and gold. Each model applies the batches that it has not seen."""
-    full_refresh = context.run.tags.get("outlay/full_refresh") == "true"
+    full_refresh = context.run.tags.get(FULL_REFRESH) == "true"
     yield from build(
         context,
         manifest=manifest(),

@@ -26,6 +26,8 @@ _TABLES = {
     "batches": "The published batches, in their order: what is not named here does not exist. One row a batch.",
 }
 
+_USES = {"batches": [["silver", "fx_rates"]]}  # rates come as batches of the same list
+
 
 def _topics_of(table: str) -> list[str]:
     """The topics whose batches are copied there, as their names say; a test compares them with what is copied."""
@@ -36,7 +38,7 @@ def _topics_of(table: str) -> list[str]:
 def _spec(table: str, holds: str) -> AssetSpec:
     return AssetSpec(
         ["silver", table],
-        deps=[["silver", f"{topic}_batch"] for topic in _topics_of(table)],
+        deps=[*(["silver", f"{topic}_batch"] for topic in _topics_of(table)), *_USES.get(table, [])],
         description=holds,
         group_name="silver",
         kinds={"postgres"},
