@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from html import escape
 
 _WIDTH, _HEIGHT, _LABEL, _GAP = 640, 44, 18, 8
+_WIDEST = 32  # a bar with the gap to the next
 _BAR, _TEXT = "#4f7fd6", "#8a8f98"  # to be read on white and on black
 
 
@@ -40,7 +41,7 @@ def svg(rows: Sequence[Bars]) -> str:
 def _row(bars: Bars, *, top: int) -> str:
     largest = max(bars.values, default=0)
     newest = bars.values[-1] if bars.values else 0
-    step = _WIDTH / max(len(bars.values), 1)
+    step = min(_WIDTH / max(len(bars.values), 1), _WIDEST)
     base = top + _LABEL + _HEIGHT
     drawn = "".join(
         f'<rect x="{step * number:.1f}" y="{base - high:.1f}" width="{step * 0.8:.1f}" height="{high:.1f}"'
