@@ -13,6 +13,7 @@ from outlay.stack.services import dagster
 POOL_OF_GROUP = {
     "bronze": None,  # a landing waits for the lock of the one before it
     "quarantine": None,  # changes, as those of the app
+    "maintenance": None,  # a merging waits for the lock of the one before it
     "silver": pools.SILVER,
     "reference": pools.WAREHOUSE,
     "staging": pools.WAREHOUSE,
@@ -55,6 +56,7 @@ def test_each_asset_that_writes_a_layer_is_in_its_pool(defs):
         ("build", {pools.SILVER, pools.WAREHOUSE}),
         ("land", set()),
         ("data_docs", {pools.QUALITY}),
+        ("maintenance", set()),
     ],
 )
 def test_a_run_holds_the_pools_of_all_its_assets_and_checks(defs, job, expected):

@@ -1,13 +1,16 @@
 """Silver's Parquet, merged by day."""
 
 import time
+from typing import TYPE_CHECKING
 
-from dagster import AssetExecutionContext, Failure, MaterializeResult, MetadataValue, TableRecord, asset
+from dagster import Failure, MaterializeResult, MetadataValue, TableRecord, asset
 
-from orchestration.merging import Done, merge
 from orchestration.retries import retried
 from outlay.db import session
 from outlay.settings import settings
+
+if TYPE_CHECKING:
+    from orchestration.merging import Done
 
 
 @asset(
@@ -18,10 +21,12 @@ from outlay.settings import settings
     owners=["team:data"],
     tags={"outlay/layer": "silver"},
 )
-def merged_days(context: AssetExecutionContext) -> MaterializeResult:
+def merged_days() -> MaterializeResult:
     """The Parquet of each day that is over, in few files instead of some for each batch: the same rows in the same
     order, by the same manifest (silver.batches). What it replaced is removed a night later.
     """
+    from orchestration.merging import merge  # Arrow: only a run needs it
+
     began = time.monotonic()
     with retried(), session("pipeline", autocommit=True) as connection:
         done = merge(connection, settings().lake)
@@ -31,7 +36,7 @@ def merged_days(context: AssetExecutionContext) -> MaterializeResult:
     return MaterializeResult(metadata=metadata)
 
 
-def _metadata(done: Done) -> dict:
+def _metadata(done: "Done") -> dict:
     names = ("batches", "files_before", "files_after", "bytes_before", "bytes_after", "rows")
     figures = {name: sum(getattr(day, name) for day in done.merged) for name in names}
     figures |= {"days": len(done.merged), "folders_removed": len(done.removed)}
