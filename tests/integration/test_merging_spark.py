@@ -18,7 +18,7 @@ from ingestion import events
 from orchestration.batches import parquet, publish, reading, stage
 from orchestration.expectations.silver import audit_staged
 from orchestration.merging import GRACE, merge
-from orchestration.resources import SparkResource, spark_config
+from orchestration.spark import SparkResource, spark_config
 from outlay import money
 from tests.integration.bronze import Bronze, own_bronze
 from tests.integration.silver_parquet import rows_of
