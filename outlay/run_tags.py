@@ -5,6 +5,3 @@ LAUNCHED_BY = "outlay/launched_by"
 
 FULL_REFRESH = "outlay/full_refresh"
 """``true``: gold is to be made from all of silver."""
-
-WHOLE_BUILD = {"outlay/build": "whole"}
-"""The run makes everything that a build makes: nothing has to follow what it made."""

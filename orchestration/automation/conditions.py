@@ -22,13 +22,14 @@ from dagster import (
 )
 
 from ingestion.contracts import TOPICS
-from outlay.run_tags import LAUNCHED_BY, WHOLE_BUILD
+from orchestration.automation.jobs import BUILDS
+from outlay.run_tags import LAUNCHED_BY
 from outlay.settings import settings
 
 _FACTS = AssetKey(["gold", "fct_transactions"])
 _TABLES = frozenset({"reference", "staging", "intermediate", "gold"})
 
-_MADE = AutomationCondition.newly_updated() & ~AutomationCondition.executed_with_tags(tag_values=WHOLE_BUILD)
+_MADE = AutomationCondition.newly_updated() & ~AutomationCondition.executed_with_tags(tag_values=BUILDS)
 _MADE_ALONE = (_MADE & ~AutomationCondition.executed_with_root_target()).with_label("made_without_this")
 _A_DEP_MADE_ALONE = AutomationCondition.any_deps_match(
     _MADE_ALONE | AutomationCondition.will_be_requested()

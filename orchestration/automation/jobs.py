@@ -2,11 +2,15 @@
 
 from dagster import AssetSelection, define_asset_job
 
+BUILDS = {"outlay/build": "true"}
+"""Tags of each run of a build, whoever starts it: nothing has to follow what it made."""
+
 _WAREHOUSE = AssetSelection.groups("bronze", "silver", "reference", "staging", "intermediate", "gold")
 
 build_job = define_asset_job(
     "build",
     selection=_WAREHOUSE,
+    tags=BUILDS,
     description="From the log to gold: lands what is new, brings silver and gold up to date with it, and checks them.",
 )
 

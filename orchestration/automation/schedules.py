@@ -3,7 +3,7 @@
 from dagster import DefaultScheduleStatus, RunRequest, ScheduleEvaluationContext, schedule
 
 from orchestration.automation.jobs import build_job, maintenance_job
-from outlay.run_tags import LAUNCHED_BY, WHOLE_BUILD
+from outlay.run_tags import LAUNCHED_BY
 from outlay.settings import settings
 
 _STATUS = DefaultScheduleStatus.RUNNING if settings().auto_build else DefaultScheduleStatus.STOPPED
@@ -17,7 +17,7 @@ _STATUS = DefaultScheduleStatus.RUNNING if settings().auto_build else DefaultSch
     default_status=_STATUS,
 )
 def build_hourly(context: ScheduleEvaluationContext) -> RunRequest:
-    return _run(context, **WHOLE_BUILD)
+    return _run(context)
 
 
 @schedule(
@@ -31,5 +31,5 @@ def maintain_nightly(context: ScheduleEvaluationContext) -> RunRequest:
     return _run(context)
 
 
-def _run(context: ScheduleEvaluationContext, **tags: str) -> RunRequest:
-    return RunRequest(run_key=context.scheduled_execution_time.isoformat(), tags={LAUNCHED_BY: "schedule", **tags})
+def _run(context: ScheduleEvaluationContext) -> RunRequest:
+    return RunRequest(run_key=context.scheduled_execution_time.isoformat(), tags={LAUNCHED_BY: "schedule"})

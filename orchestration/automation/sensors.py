@@ -17,7 +17,7 @@ from ingestion.landing import pending
 from orchestration.automation.jobs import build_job, data_docs_job
 from orchestration.expectations import data_docs
 from outlay.db import session
-from outlay.run_tags import LAUNCHED_BY, WHOLE_BUILD
+from outlay.run_tags import LAUNCHED_BY
 from outlay.settings import settings
 
 _WAITING_OR_RUNNING = [
@@ -51,7 +51,6 @@ def unlanded_events(context: SensorEvaluationContext) -> SensorResult | SkipReas
         return SkipReason(f"{total} events wait; run {build} will take them or the next tick will")
     tags = {
         LAUNCHED_BY: "sensor",
-        **WHOLE_BUILD,
         "outlay/unlanded_events": str(total - released),
         "outlay/released_events": str(released),
     }

@@ -12,7 +12,7 @@ import click
 
 from outlay.builds import Dagster, DagsterUnavailable, Happening
 from outlay.cli import Failure
-from outlay.run_tags import FULL_REFRESH, LAUNCHED_BY, WHOLE_BUILD
+from outlay.run_tags import FULL_REFRESH, LAUNCHED_BY
 from outlay.settings import settings
 
 JOB = "build"
@@ -50,7 +50,7 @@ def run_build(*, full: bool, say: Callable[[str], None], launched_by: str) -> di
     url = settings().dagster_url
     dagster = Dagster(url)
     started = time.time()
-    tags = {LAUNCHED_BY: launched_by, **WHOLE_BUILD}
+    tags = {LAUNCHED_BY: launched_by}
     if full:
         tags[FULL_REFRESH] = "true"
     run_id = dagster.launch(JOB, tags=tags)

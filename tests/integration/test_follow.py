@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -22,7 +23,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 SELECTOR = {"repositoryLocationName": LOCATION, "repositoryName": REPOSITORY, "sensorName": "follow"}
 START = "mutation Start($s: SensorSelector!) { startSensor(sensorSelector: $s) { __typename } }"
 RESET = "mutation Reset($s: SensorSelector!) { resetSensor(sensorSelector: $s) { __typename } }"
-TICKS = "query Ticks($s: SensorSelector!) { sensorOrError(sensorSelector: $s) { ... on Sensor { sensorState { ticks(limit: 9) { status } } } } }"  # noqa: E501
+TICKS = "query Ticks($s: SensorSelector!) { sensorOrError(sensorSelector: $s) { ... on Sensor { sensorState { ticks(limit: 9) { status timestamp } } } } }"  # noqa: E501
 RUNS = "query Runs($f: RunsFilter!) { runsOrError(filter: $f) { ... on Runs { results { runId } } } }"
 
 
@@ -31,10 +32,10 @@ def asked(stack: Settings, query: str, **variables: Any) -> dict[str, Any]:
     return answer.json()["data"]
 
 
-def looks(stack: Settings) -> int:
-    """How often the daemon has looked at the conditions, of the last nine times."""
+def looks(stack: Settings, *, since: float) -> int:
+    """How often the daemon has looked at the conditions since then, at most nine times."""
     ticks = asked(stack, TICKS, s=SELECTOR)["sensorOrError"]["sensorState"]["ticks"]
-    return sum(tick["status"] in ("SUCCESS", "SKIPPED") for tick in ticks)
+    return sum(tick["status"] in ("SUCCESS", "SKIPPED") and tick["timestamp"] > since for tick in ticks)
 
 
 def followers(stack: Settings) -> set[str]:
@@ -53,17 +54,21 @@ def following(stack: Settings) -> Iterator[None]:
         asked(stack, RESET, s=SELECTOR)
 
 
-def test_a_landing_alone_comes_to_gold_in_one_run_with_its_checks(stack):
+def test_a_landing_alone_comes_to_gold_in_one_run_with_its_checks_and_a_build_is_not_followed(stack):
     workspace_id = events.new_id()
     assert outlay_json("build", timeout=900)["status"] == "SUCCESS"
-    dagster, before, seen = Dagster(stack.dagster_url), followers(stack), looks(stack)
+    dagster, before, began = Dagster(stack.dagster_url), followers(stack), time.time()
     with following(stack):
-        until(lambda: looks(stack) > seen, what="the daemon has looked once", seconds=180)
+        until(lambda: looks(stack, since=began), what="the daemon has looked once", seconds=180)
         append(stack, purchase(workspace_id))
         *_, landed = dagster.follow(dagster.launch("land"))
         assert landed.subject == "SUCCESS"
         (follower,) = until(lambda: followers(stack) - before, what="the landing is followed", seconds=300)
         *happened, ended = dagster.follow(follower)
+        *_, built = dagster.follow(dagster.launch("build"))  # by whoever, without a tag
+        assert built.subject == "SUCCESS"
+        ended_at = time.time()
+        until(lambda: looks(stack, since=ended_at) >= 2, what="the daemon has looked twice since", seconds=300)
     assert ended.subject == "SUCCESS", [each for each in happened if not each.ok]
     checks = {each.subject for each in happened if each.kind == "checked"}
     assert {"silver/transaction_batch:expectations", "gold/fct_transactions:reconciliation"} <= checks

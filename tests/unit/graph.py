@@ -38,14 +38,14 @@ class Graph:
         self.cursor = result.cursor
         return {key for key in _names(_real().materializable_asset_keys) if result.get_num_requested(_key(key))}
 
-    def build(self, tags: dict[str, str], *, job: str = build_job.name) -> bool:
+    def build(self, job: str = build_job.name) -> bool:
         """Run a job, as whoever starts it whole does; whether it succeeded."""
-        return self._execute(_idle_defs(self.changed).resolve_job_def(job), tags)
+        return self._execute(_idle_defs(self.changed).resolve_job_def(job))
 
     def make(self, keys: Keys) -> bool:
         """Make these assets alone, with their checks, as somebody does who chose them in Dagster's pages."""
         everything = _idle_defs(self.changed).resolve_implicit_global_asset_job_def()
-        return self._execute(everything, {}, asset_selection=list(map(_key, keys)))
+        return self._execute(everything, asset_selection=list(map(_key, keys)))
 
     def wait(self, keys: Keys | None = None, *, status: dg.DagsterRunStatus) -> dg.DagsterRun:
         """A run of these assets, or a build, that has made nothing yet."""
@@ -55,8 +55,8 @@ class Graph:
         origin = RemoteJobOrigin(_REPOSITORY, job.name)
         return self.instance.create_run_for_job(job, status=status, asset_selection=selected, remote_job_origin=origin)
 
-    def _execute(self, job: dg.JobDefinition, tags: dict[str, str], **given: Any) -> bool:
-        tags = tags | {_FAILING: " ".join(self.failing)}
+    def _execute(self, job: dg.JobDefinition, **given: Any) -> bool:
+        tags = {_FAILING: " ".join(self.failing)}
         return job.execute_in_process(instance=self.instance, tags=tags, raise_on_error=False, **given).success
 
 

@@ -14,7 +14,6 @@ from dagster import DagsterInstance, DagsterRunStatus
 from ingestion.contracts import TOPICS
 from orchestration.automation.jobs import land_job
 from orchestration.batches.publish import TABLES
-from outlay.run_tags import WHOLE_BUILD
 from tests.support import PROJECT
 from tests.unit import graph as real
 from tests.unit.graph import Graph
@@ -49,7 +48,7 @@ def graph() -> Iterator[Graph]:
 @pytest.fixture
 def built(graph: Graph) -> Graph:
     """After a build."""
-    assert graph.build(WHOLE_BUILD)
+    assert graph.build()
     return graph
 
 
@@ -60,9 +59,9 @@ def below(*keys: str) -> set[str]:
 
 def test_nothing_follows_a_build_whether_or_not_the_daemon_looks_in_between(built):
     assert built.tick() == set()
-    assert built.build(WHOLE_BUILD)
+    assert built.build()
     assert built.make(LANDED)
-    assert built.build(WHOLE_BUILD)
+    assert built.build()
     assert built.tick() == set()
 
 
@@ -73,7 +72,7 @@ def test_a_landing_is_followed_by_all_four_batches_and_all_that_is_made_of_them_
     assert built.tick() == set()  # it was asked for, and waits in the queue
     assert built.make(asked)
     assert built.tick() == set()
-    assert built.build({}, job=land_job.name)
+    assert built.build(land_job.name)
     assert built.tick() == asked
 
 
@@ -127,13 +126,13 @@ def test_a_request_whose_run_waits_or_fails_is_not_made_again(built):
 def test_before_the_first_build_nothing_follows_a_landing(graph):
     assert graph.make(LANDED)
     assert graph.tick() == set()
-    assert graph.build(WHOLE_BUILD)
+    assert graph.build()
     assert graph.tick() == set()
 
 
 def test_a_build_that_a_check_has_stopped_is_not_taken_up_by_pieces(built):
     built.failing = {"silver/transaction_batch"}
-    assert not built.build(WHOLE_BUILD)
+    assert not built.build()
     assert built.tick() == set()
 
 
@@ -159,7 +158,7 @@ def test_a_change_that_a_build_has_taken_up_is_not_made_again(built):
     build = built.wait(status=DagsterRunStatus.QUEUED)
     assert built.tick() == set()
     built.instance.report_run_canceled(build)
-    assert built.build(WHOLE_BUILD)
+    assert built.build()
     assert built.tick() == set()
 
 
