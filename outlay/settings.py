@@ -58,7 +58,7 @@ class Settings(BaseSettings):
     live_lanes: int = Field(
         2, ge=1, le=12, description="Sessions that the projector writes with when one does not keep up, 80 MB each."
     )
-    auto_build: bool = Field(True, description="Whether Dagster's sensor and schedules start by themselves.")
+    auto_build: bool = Field(True, description="Whether schedules, sensors and conditions of Dagster start runs.")
     app_hosts: tuple[str, ...] = Field(
         ("127.0.0.1", "localhost", "[::1]"),
         description="Names the app answers to (a JSON list); add a proxy's name. Others are refused: DNS rebinding.",
