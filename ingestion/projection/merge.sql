@@ -21,7 +21,7 @@ CREATE TEMP TABLE incoming (
 CREATE TEMP TABLE decided (
     row tid, -- of incoming
     topic text, topic_id text, partition int, "offset" bigint, workspace_id uuid, entity text, entity_id uuid,
-    is_split boolean, decision text, existed boolean, latest boolean
+    is_split boolean, decision text, highest_in_live int, latest boolean
 );
 CREATE TEMP TABLE changed (
     workspace_id uuid, month date, account_id uuid, category_id text, currency text, kind text, lines int, amount numeric
@@ -88,7 +88,7 @@ WITH known AS ({known}), sighted AS (
     FROM ranked
 )
 SELECT row, topic, topic_id, partition, "offset", workspace_id, entity, entity_id, is_split,
-       decision, highest_in_live IS NOT NULL,
+       decision, highest_in_live,
        decision = 'accepted' AND version = max(version) FILTER (WHERE decision = 'accepted') OVER (
            PARTITION BY entity_id, workspace_id, entity
        )
@@ -110,12 +110,13 @@ INSERT INTO changed
 SELECT p.workspace_id, p.month, p.account_id, p.category_id, p.currency, p.kind, -1, -p.amount
 FROM decided AS d
 INNER JOIN live.current_parts AS p ON p.workspace_id = d.workspace_id AND p.transaction_id = d.entity_id
-WHERE d.latest AND d.existed AND d.entity = 'transaction'
+WHERE d.latest AND d.highest_in_live IS NOT NULL AND d.entity = 'transaction'
 
 -- name: remove
--- What is to change is written anew; its lines go with it.
+-- What is to change is written anew; its lines go with it. Only the version that was decided on: where another session has
+-- written a later one meanwhile, that stays, writing beside it breaks the key, and the batch is decided on once more.
 DELETE FROM live.transactions AS t USING decided AS d
-WHERE d.latest AND d.existed AND d.entity = 'transaction'
+WHERE d.latest AND t.version = d.highest_in_live AND d.entity = 'transaction'
   AND t.workspace_id = d.workspace_id AND t.transaction_id = d.entity_id
 
 -- name: transactions
@@ -184,7 +185,7 @@ ON CONFLICT (workspace_id, month, account_id, category_id, currency, kind) DO UP
 
 -- name: remove_entities
 DELETE FROM live.entities AS e USING decided AS d
-WHERE d.latest AND d.existed AND d.entity <> 'transaction'
+WHERE d.latest AND e.version = d.highest_in_live AND d.entity <> 'transaction'
   AND e.workspace_id = d.workspace_id AND e.entity = d.entity AND e.entity_id = d.entity_id
 
 -- name: entities

@@ -376,7 +376,7 @@ def test_an_upload_that_is_interrupted_is_nowhere_to_be_seen(s3):
 
 
 def test_the_asset_says_what_it_did_and_fails_with_what_it_could_not_do(silver, monkeypatch):
-    at_night = "orchestration.defs.maintenance.merged.merge"
+    at_night = "orchestration.merging.merge"
     monkeypatch.setattr(at_night, lambda connection, lake: merge(connection, lake, clock=lambda: NIGHT))
     file, whole = damaged(silver, "report", torn=False)
     run = dg.materialize([merged_days], raise_on_error=False)
