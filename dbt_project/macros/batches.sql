@@ -20,6 +20,15 @@
     {{ in_turn(keys, everything) if everything else keys }}
 {%- endmacro %}
 
+{# The merchants that the new batches touch: all that a touched transaction was ever of. #}
+{% macro merchants_touched() -%}
+    {{ touched(
+        ref('int_merchants_named'),
+        ['workspace_id', 'merchant'],
+        everything='select distinct workspace_id, merchant from ' ~ ref('int_transactions_current') ~ ' where merchant is not null'
+    ) }}
+{%- endmacro %}
+
 {# A join that leaves of `relation` what has the keys of the model's CTE `touched`; a build of everything needs no such join. #}
 {% macro only_touched(relation, columns) -%}
     {%- set join_of_keys %}inner join touched on {% for column in columns %}touched.{{ column }} = {{ relation }}.{{ column }}{{ ' and ' if not loop.last }}{% endfor %}{% endset -%}

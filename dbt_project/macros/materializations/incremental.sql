@@ -109,12 +109,13 @@
 
 {# Whether so many rows are a tenth of a partitioned table: ANALYZE samples each of its partitions, whatever was written to it. #}
 {% macro is_much(rows, relation) %}
-    {%- set stored -%}
-        select {{ rows }} * 10 > sum(greatest(reltuples, 0)) from pg_class
-        inner join pg_partition_tree('{{ relation }}') on relid = oid where isleaf
-    {%- endset -%}
-    {{ return(run_query(stored)[0][0]) }}
+    {{ return(run_query("select " ~ rows ~ " * 10 > " ~ rows_stored(relation))[0][0]) }}
 {% endmacro %}
+
+{# SQL of how many rows a partitioned table has, as PostgreSQL last estimated each of its partitions. #}
+{% macro rows_stored(relation) -%}
+    (select sum(greatest(reltuples, 0)) from pg_class inner join pg_partition_tree('{{ relation }}') on relid = oid where isleaf)
+{%- endmacro %}
 
 {# The keys are put aside first: joins on several columns that go together are taken for far smaller than they are, and a plan for a
    handful of keys reads a day's rows anew for each of many. Few keys are looked up one by one: the planner does not know that each
@@ -127,9 +128,7 @@
     {% if config.get('partition_by') %}
     select set_config(joining, case when few then 'off' else 'on' end, true)
     from (
-        select (select count(*) from {{ put_aside }}) * 20 < sum(greatest(reltuples, 0)) as few
-        from pg_class inner join pg_partition_tree('{{ target_relation }}') on relid = oid
-        where isleaf
+        select (select count(*) from {{ put_aside }}) * 20 < {{ rows_stored(target_relation) }} as few
     ) as keys, unnest('{enable_hashjoin, enable_mergejoin}'::text[]) as joining;
     {% endif %}
     delete from {{ target_relation }} as old

@@ -1,11 +1,7 @@
 {{ config(topics=['transaction'], touched='int_merchants_named', replace_by=['workspace_id', 'merchant']) }}
 
 with touched as (
-    {{ touched(
-        ref('int_merchants_named'),
-        ['workspace_id', 'merchant'],
-        everything='select distinct workspace_id, merchant from ' ~ ref('int_transactions_current') ~ ' where merchant is not null'
-    ) }}
+    {{ merchants_touched() }}
 )
 
 select touched.workspace_id, touched.merchant, first_seen.occurred_on as first_seen_on, last_seen.occurred_on as last_seen_on
