@@ -88,12 +88,12 @@ regular as (
     inner join rhythms on measured.usual_days between rhythms.least_days and rhythms.most_days
     where
         5 * (
-            select count(*) from unnest(measured.gaps) as gap
-            where gap between rhythms.least_days and rhythms.most_days
+            select count(*) from unnest(measured.gaps) as gaps (gap)
+            where gaps.gap between rhythms.least_days and rhythms.most_days
         ) >= 4 * cardinality(measured.gaps)
         and 2 * (
-            select count(*) from unnest(measured.amounts) as amount
-            where 4 * abs(amount - measured.usual_amount) <= abs(measured.usual_amount)
+            select count(*) from unnest(measured.amounts) as amounts (amount)
+            where 4 * abs(amounts.amount - measured.usual_amount) <= abs(measured.usual_amount)
         ) >= cardinality(measured.amounts)
 ),
 
