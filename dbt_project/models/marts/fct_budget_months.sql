@@ -96,18 +96,6 @@ accounts as (
 ),
 
 -- Up to the newest day of spending, so that a build tomorrow makes the same rows of the same log.
-newest as (
-    select w.workspace_id, least(spending.occurred_on, '{{ var("last_day") }}') as occurred_on
-    from (select distinct workspace_id from budgets) as w
-    inner join lateral (
-        select s.occurred_on
-        from {{ ref('fct_daily_spend') }} as s
-        where s.workspace_id = w.workspace_id
-        order by s.occurred_on desc
-        limit 1
-    ) as spending on true
-),
-
 begun as (
     select
         b.*,
@@ -118,7 +106,13 @@ begun as (
         ) = 1 as is_first,
         {{ period_start('b.period', 'b.begins_on', 'numbered.n') }} as starts_on
     from budgets as b
-    left join newest on newest.workspace_id = b.workspace_id
+    left join lateral (
+        select least(s.occurred_on, '{{ var("last_day") }}') as occurred_on
+        from {{ ref('fct_daily_spend') }} as s
+        where s.workspace_id = b.workspace_id
+        order by s.occurred_on desc
+        limit 1
+    ) as newest on true
     cross join lateral generate_series(
         0, greatest({{ periods_begun('b.period', 'b.begins_on', 'least(newest.occurred_on, b.until)') }}, 0)
     ) as numbered (n)
