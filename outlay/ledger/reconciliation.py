@@ -146,6 +146,7 @@ def _begin(connection: psycopg.Connection) -> list[tuple[int, int, int]]:
         connection.execute(_sql("reached"))
     except psycopg.errors.UndefinedTable as error:
         raise GoldMissing("there are no facts to reconcile: run `outlay build`") from error
+    connection.execute("ANALYZE reached")  # a handful of rows, which the planner would take for a thousand
     return connection.execute(_sql("behind")).fetchall()
 
 
@@ -167,8 +168,12 @@ def _look_at(connection: psycopg.Connection, since: int) -> None:
 
 def _compare(connection: psycopg.Connection, *, since: int) -> Reconciliation:
     _look_at(connection, since)
-    for step in ("live", "quarantined", "set_aside", "gold"):
-        connection.execute(_sql(step))
+    connection.execute(_sql("newer"))
+    connection.execute("ANALYZE newer")
+    connection.execute(_sql("live"))
+    if connection.execute(_sql("quarantined")).rowcount:
+        connection.execute(_sql("set_aside"))
+    connection.execute(_sql("gold"))
     connection.execute("ANALYZE live_lines, gold_lines")
     ids = connection.execute(_sql("differing")).fetchall()
     with connection.cursor(row_factory=class_row(Cell)) as cursor:

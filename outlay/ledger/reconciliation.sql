@@ -69,17 +69,18 @@ FROM reached AS r
 LEFT JOIN live.offsets AS o ON o.topic = 'transaction' AND o.topic_id = r.topic_id AND o.partition = r.partition
 WHERE coalesce(o.next_offset, 0) < r.next_offset
 
+-- name: newer
+-- What live has changed since.
+CREATE TEMPORARY TABLE newer ON COMMIT DROP AS
+SELECT t.workspace_id, t.transaction_id
+FROM transactions_looked_at AS t
+LEFT JOIN reached AS r ON r.topic_id = t.topic_id AND r.partition = t.partition
+WHERE t."offset" >= coalesce(r.next_offset, 0)
+
 -- name: live
 -- Live as of there, line by line. What live has changed since is looked up in its history.
 CREATE TEMPORARY TABLE live_lines ON COMMIT DROP AS
-WITH newer AS (
-    SELECT t.workspace_id, t.transaction_id
-    FROM transactions_looked_at AS t
-    LEFT JOIN reached AS r ON r.topic_id = t.topic_id AND r.partition = t.partition
-    WHERE t."offset" >= coalesce(r.next_offset, 0)
-),
-
-earlier AS (
+WITH earlier AS (
     SELECT DISTINCT ON (e.workspace_id, e.entity_id) e.*
     FROM newer AS n
     INNER JOIN live.events AS e ON e.workspace_id = n.workspace_id AND e.entity_id = n.transaction_id
@@ -90,7 +91,7 @@ earlier AS (
 
 SELECT t.workspace_id, t.transaction_id, t.topic_id, t.partition, t."offset", t.operation = 'voided' AS is_voided,
        t.version, t.kind, t.status, t.occurred_on, t.account_id, t.merchant, t.currency,
-       coalesce(l.line_id, t.transaction_id) AS line_id,
+       coalesce(l.line_no, 1) AS line_no, coalesce(l.line_id, t.transaction_id) AS line_id,
        coalesce(CASE WHEN l.line_id IS NULL THEN t.category_id ELSE l.category_id END, 'uncategorised') AS category_id,
        coalesce(l.amount, t.amount) AS amount
 FROM transactions_looked_at AS t
@@ -99,7 +100,7 @@ LEFT JOIN live.transaction_lines AS l ON l.workspace_id = t.workspace_id AND l.t
 UNION ALL
 SELECT e.workspace_id, e.entity_id, e.topic_id, e.partition, e."offset", e.operation = 'voided',
        e.version, own.kind, own.status, own.occurred_on, own.account_id, own.merchant, own.currency,
-       coalesce(l.line_id, e.entity_id),
+       coalesce(l.line_no, 1), coalesce(l.line_id, e.entity_id),
        coalesce(CASE WHEN l.line_id IS NULL THEN own.category_id ELSE l.category_id END, 'uncategorised'),
        coalesce(l.amount, own.amount)
 FROM earlier AS e
@@ -107,7 +108,8 @@ CROSS JOIN LATERAL jsonb_to_record(e.state) AS own (
     kind text, status text, occurred_on date, account_id uuid, merchant text, currency text, category_id text,
     amount numeric, lines jsonb
 )
-LEFT JOIN LATERAL jsonb_to_recordset(own.lines) AS l (line_id uuid, category_id text, amount numeric) ON true
+LEFT JOIN LATERAL ROWS FROM (jsonb_to_recordset(own.lines) AS (line_id uuid, category_id text, amount numeric))
+    WITH ORDINALITY AS l (line_id, category_id, amount, line_no) ON true
 
 -- name: quarantined
 -- Transactions whose state in live is one that silver set aside: gold keeps the state before it, if any.
@@ -124,7 +126,7 @@ WHERE l.workspace_id = q.workspace_id AND l.transaction_id = q.transaction_id
 
 -- name: gold
 CREATE TEMPORARY TABLE gold_lines ON COMMIT DROP AS
-SELECT f.workspace_id, f.transaction_id, f.line_id, f.version, f.kind, f.status, f.occurred_on, f.account_id, f.merchant,
+SELECT f.workspace_id, f.transaction_id, f.line_no, f.line_id, f.version, f.kind, f.status, f.occurred_on, f.account_id, f.merchant,
        f.currency, f.category_id, f.amount, f.transaction_amount
 FROM facts_looked_at AS f
 WHERE NOT EXISTS (
@@ -190,8 +192,8 @@ ORDER BY workspace_id, month, account_id, category_id, currency, kind
 
 -- name: figures
 SELECT (SELECT batch_id FROM gold.progress WHERE model = 'fct_transactions') AS batch_id,
-       (SELECT count(*) FROM (SELECT DISTINCT workspace_id, transaction_id FROM live_lines WHERE NOT is_voided) AS l) AS live,
-       (SELECT count(*) FROM (SELECT DISTINCT workspace_id, transaction_id FROM gold_lines) AS g) AS gold,
+       (SELECT count(*) FROM live_lines WHERE NOT is_voided AND line_no = 1) AS live,
+       (SELECT count(*) FROM gold_lines WHERE line_no = 1) AS gold,
        (SELECT count(*) FROM quarantined) AS quarantined
 
 -- name: state_live
