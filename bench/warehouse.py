@@ -38,10 +38,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     to = sys.stderr if chosen.json else sys.stdout
-    if _in_log():
-        raise SystemExit(
-            "expected an installation whose log is empty: set OUTLAY_HOME to a new folder, and `outlay up`"
-        )
+    refuse_used_log()
     street = Street()
     measured = [_measure(street, size, chosen.more, to) for size in sorted(chosen.sizes)]
     found = {"sizes": measured, "ratios": _ratios(measured)}
@@ -54,8 +51,8 @@ def main() -> None:
 
 def _measure(street: Street, size: int, more: int, to: TextIO) -> dict[str, Any]:
     """Both builds of one size, each told as soon as it has ended: the largest take most of an hour."""
-    _fill(street, size)
-    _empty()
+    fill(street, size)
+    empty()
     events = _in_log()
     _tell(events, "all", full := _build(), to)
     _tell(events, f"{more:,} more", on_top := _on_top(street, more), to)
@@ -63,12 +60,26 @@ def _measure(street: Street, size: int, more: int, to: TextIO) -> dict[str, Any]
 
 
 def _on_top(street: Street, more: int) -> dict[str, Any]:
-    street.go_on(more)
-    wait_until_read()
+    add(street, more)
     return _build()
 
 
-def _fill(street: Street, size: int) -> None:
+def add(street: Street, more: int) -> None:
+    """Append so many events of a hundred households, and wait until live holds them."""
+    street.go_on(more)
+    wait_until_read()
+
+
+def refuse_used_log() -> None:
+    """Raise SystemExit unless the log is empty: what it holds of somebody would be measured with it."""
+    if _in_log():
+        raise SystemExit(
+            "expected an installation whose log is empty: set OUTLAY_HOME to a new folder, and `outlay up`"
+        )
+
+
+def fill(street: Street, size: int) -> None:
+    """Let households move in until the log holds so many events, and live has read them."""
     missing = size - _in_log()
     if missing > 0:
         _say(f"writing {missing:,} events")
@@ -82,7 +93,7 @@ def _in_log() -> int:
         return connection.execute(asked).fetchone()[0] + backlog()["transaction"]["unread"]
 
 
-def _empty() -> None:
+def empty() -> None:
     """Bronze, silver and gold as on the first day; the files in the lake stay, and are landed over."""
     with session("owner") as connection:
         names = connection.execute(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from psycopg import sql
 
 from ingestion.rates import OLDEST
-from orchestration.expectations.runner import Expected
+from orchestration.expectations.runner import Expected, Outcome, run_query
+from outlay.db import session
 
 FACTS = "facts"
 """Suite: without these the figures that people read are wrong."""
@@ -43,6 +45,9 @@ EXPECTATIONS = {
     ],
 }
 
+_LAST_BUILD = """
+    SELECT since, upto FROM gold.model_runs WHERE model = 'fct_transactions' ORDER BY finished_at DESC LIMIT 1
+"""
 _LOOKED_AT = """
     SELECT f.kind, f.currency, f.category_id, f.merchant, f.amount, f.amount_converted AS converted,
            coalesce(f.fx_rate_on BETWEEN f.occurred_on - {oldest} AND f.occurred_on, true) AS rate_is_not_too_old,
@@ -60,6 +65,21 @@ _TOUCHED = """
 """
 _WEEKS, _ENOUGH, _FAR = 26, 13, 6
 _LAST_WEEKS = Path(__file__).with_name("last_weeks.sql").read_text(encoding="utf-8")
+
+
+def audit() -> Iterator[tuple[str, Outcome | None]]:
+    """Hold each suite against what the last build of the facts has made: what was before was looked at then.
+
+    Without new facts there is no outcome: to import Great Expectations costs seconds.
+    """
+    with session("dbt", autocommit=True) as connection:
+        since, upto = connection.execute(_LAST_BUILD).fetchone()
+        new = sql.SQL("SELECT EXISTS ({})").format(facts_of(since=since, upto=upto))
+        (is_any_new,) = connection.execute(new).fetchone()
+    for suite, expected in EXPECTATIONS.items():
+        rows = rows_of(suite, since=since, upto=upto)
+        aside = since > 0 or suite == DRIFT
+        yield suite, run_query(suite, rows, expected, "dbt", put_aside=aside) if is_any_new else None
 
 
 def rows_of(suite: str, *, since: int, upto: int) -> sql.Composed:

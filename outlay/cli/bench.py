@@ -20,6 +20,7 @@ NAMES = {
     "main-line": "bench.main_line",
     "silver": "bench.silver",
     "warehouse": "bench.warehouse",
+    "orchestration": "bench.orchestration",
 }
 
 

@@ -12,13 +12,11 @@ from dagster import (
     asset_check,
     multi_asset_check,
 )
-from psycopg import sql
 
 from orchestration import pools
-from orchestration.expectations import Outcome, metadata, run_query
+from orchestration.expectations import Outcome, metadata
 from orchestration.expectations.data_docs import keep
-from orchestration.expectations.gold import DRIFT, EXPECTATIONS, FACTS, facts_of, rows_of
-from outlay.db import session
+from orchestration.expectations.gold import DRIFT, EXPECTATIONS, FACTS, audit
 from outlay.ledger.reconciliation import LiveBehind, Reconciliation, reconcile
 from outlay.settings import settings
 
@@ -96,22 +94,14 @@ _LOOKS_AT = {DRIFT: "The last whole week of each workspace that the build touche
 )
 def expectations(context: AssetCheckExecutionContext) -> Iterator[AssetCheckResult]:
     """Great Expectations on the facts that the last build of them has made: what was before was looked at then."""
-    with session("dbt", autocommit=True) as connection:
-        since, upto = connection.execute(
-            "SELECT since, upto FROM gold.model_runs WHERE model = 'fct_transactions' ORDER BY finished_at DESC LIMIT 1"
-        ).fetchone()
-        facts = facts_of(since=since, upto=upto)
-        (any_,) = connection.execute(sql.SQL("SELECT EXISTS ({})").format(facts)).fetchone()
-        for suite, expected in EXPECTATIONS.items():
-            if any_:
-                rows = rows_of(suite, since=since, upto=upto)
-                outcome = run_query(suite, rows, expected, "dbt", put_aside=since > 0 or suite == DRIFT)
-                keep(settings().home, [outcome], run_id=context.run.run_id, log=context.log)
-                yield _held(suite, outcome)
-            else:  # Great Expectations costs seconds to import
-                yield AssetCheckResult(
-                    check_name=suite, asset_key=_FACTS, passed=True, description="nothing was built anew"
-                )
+    for suite, outcome in audit():
+        if outcome is None:
+            yield AssetCheckResult(
+                check_name=suite, asset_key=_FACTS, passed=True, description="nothing was built anew"
+            )
+            continue
+        keep(settings().home, [outcome], run_id=context.run.run_id, log=context.log)
+        yield _held(suite, outcome)
 
 
 def _held(suite: str, outcome: Outcome) -> AssetCheckResult:

@@ -50,7 +50,7 @@ def build(
     Raises:
         Failure: a node failed; the outputs of those that did not have been yielded, and their transactions stand.
     """
-    events, invocation_id, problem = _invoke(
+    events, invocation_id, problem = invoke(
         ["build", "--select", *select, "--exclude-resource-type", "unit_test", *(["--full-refresh"] * full_refresh)]
     )
     rows, lineage = _rows_by_model(invocation_id), Lineage(manifest, _folder())
@@ -78,8 +78,8 @@ def build(
         raise Failure(problem, allow_retries=False)
 
 
-def _invoke(arguments: Sequence[str]) -> tuple[list[dict[str, Any]], str, str | None]:
-    """Events of nodes that ended, the invocation's id, and what went wrong: one line for each node, or None."""
+def invoke(arguments: Sequence[str]) -> tuple[list[dict[str, Any]], str, str | None]:
+    """Run dbt; the events of nodes that ended, the invocation's id, and a line for each node that failed, or None."""
     from dbt.cli.main import dbtRunner
     from google.protobuf.json_format import MessageToDict
 

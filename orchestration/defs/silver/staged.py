@@ -13,9 +13,12 @@ from outlay.db import session
 from outlay.settings import settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pyspark.sql import SparkSession
 
     from orchestration.batches import Staged
+    from orchestration.spark import SparkResource
 
 _USES = {"transaction": [["reference", "currencies"]]}
 _DOES = {"transaction": "typed, judged by the rules, decided by the acceptance rule and split into lines"}
@@ -50,12 +53,6 @@ def silver_batches(context: AssetExecutionContext) -> Iterator[MaterializeResult
 
     spark = context.resources.spark
     chosen = {key.path[-1].removesuffix("_batch") for key in context.selected_asset_keys}
-
-    def started() -> "SparkSession":
-        started = spark.spark_session
-        expectations.preload()  # the checks come next; Spark does the work meanwhile
-        return started
-
     if context.retry_number:
         spark.close()  # its server may be another by now
     with retried(), session("pipeline", autocommit=True) as connection:
@@ -63,10 +60,21 @@ def silver_batches(context: AssetExecutionContext) -> Iterator[MaterializeResult
             if topic not in chosen:
                 continue
             began = time.monotonic()
-            batches = stage(started, connection, settings().lake, topic, run_id=context.run_id)
+            batches = stage(starting(spark), connection, settings().lake, topic, run_id=context.run_id)
             yield MaterializeResult(
                 asset_key=["silver", f"{topic}_batch"], metadata=_metadata(batches, time.monotonic() - began)
             )
+
+
+def starting(spark: "SparkResource") -> "Callable[[], SparkSession]":
+    """Gives the session, and begins to load what the checks need: they come next, and Spark does the work meanwhile."""
+
+    def started() -> "SparkSession":
+        session = spark.spark_session
+        expectations.preload()
+        return session
+
+    return started
 
 
 def _metadata(batches: "list[Staged]", seconds: float) -> dict:
