@@ -3,7 +3,7 @@
 from dagster import Definitions
 
 from orchestration import automation
-from orchestration.defs import bronze, gold, maintenance, quality, silver
+from orchestration.defs import backfill, bronze, gold, maintenance, quality, silver
 from orchestration.resources import resources
 
 defs = automation.applied(
@@ -13,6 +13,7 @@ defs = automation.applied(
         gold.defs,
         quality.defs,
         maintenance.defs,
+        backfill.defs,
         automation.defs,
         Definitions(resources=resources()),
     )

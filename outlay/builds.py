@@ -9,9 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import httpx
+
+FIRST_DAY = date(2026, 1, 1)
+"""Of silver that can be made again. No log is older: days are the broker's, and this is the first release's year."""
 
 LOCATION = "outlay"
 REPOSITORY = "__repository__"
@@ -42,6 +46,7 @@ query Follow($id: ID!, $cursor: String) {
         __typename
         ... on MessageEvent { timestamp message stepKey }
         ... on MaterializationEvent { assetKey { path } metadataEntries { label ...Figure } }
+        ... on ObservationEvent { assetKey { path } metadataEntries { label ...Figure } }
         ... on AssetCheckEvaluationEvent {
           evaluation { checkName success severity description assetKey { path } metadataEntries { label ...Figure } }
         }
@@ -79,8 +84,8 @@ class DagsterUnavailable(RuntimeError):
 class Happening:
     """One thing a run reported.
 
-    `kind` is ``materialised``, ``checked``, ``retried``, ``failed`` or ``ended``; `subject` the asset, ``asset:check``,
-    step or final status; `at` seconds since the epoch; `figures` the numbers and texts of its metadata.
+    `kind` is ``materialised``, ``observed``, ``checked``, ``retried``, ``failed`` or ``ended``; `subject` the asset,
+    ``asset:check``, step or final status; `at` seconds since the epoch; `figures` numbers and texts of its metadata.
     """
 
     kind: str
@@ -186,6 +191,8 @@ def _read(event: dict[str, Any]) -> Happening | None:
     match event["__typename"]:
         case "MaterializationEvent":
             return Happening("materialised", _name(event["assetKey"]), at, figures=_figures(event["metadataEntries"]))
+        case "ObservationEvent":
+            return Happening("observed", _name(event["assetKey"]), at, figures=_figures(event["metadataEntries"]))
         case "AssetCheckEvaluationEvent":
             evaluation = event["evaluation"]
             return Happening(

@@ -5,14 +5,14 @@ from dagster import Definitions, in_process_executor
 from orchestration.automation.conditions import conditions, follow
 from orchestration.automation.failures import failed_runs
 from orchestration.automation.freshness import freshness
-from orchestration.automation.jobs import build_job, data_docs_job, land_job, maintenance_job
+from orchestration.automation.jobs import backfill_job, build_job, data_docs_job, land_job, maintenance_job
 from orchestration.automation.schedules import build_hourly, maintain_nightly
 from orchestration.automation.sensors import unlanded_events, unshown_results
 
 __all__ = ["applied", "defs"]
 
 defs = Definitions(
-    jobs=[build_job, land_job, data_docs_job, maintenance_job],
+    jobs=[build_job, land_job, data_docs_job, maintenance_job, backfill_job],
     schedules=[build_hourly, maintain_nightly],
     sensors=[unlanded_events, unshown_results, failed_runs, follow],
     executor=in_process_executor,  # of every run: a process a step would cost three seconds and its memory each

@@ -20,12 +20,12 @@ from dagster import (
     sensor,
 )
 
-from orchestration.automation.jobs import build_job, data_docs_job, land_job, maintenance_job
+from orchestration.automation.jobs import backfill_job, build_job, data_docs_job, land_job, maintenance_job
 from outlay import mail
 from outlay.run_tags import LAUNCHED_BY
 from outlay.settings import settings
 
-JOBS = (build_job.name, land_job.name, data_docs_job.name, maintenance_job.name, "__ASSET_JOB")
+JOBS = (build_job.name, land_job.name, data_docs_job.name, maintenance_job.name, backfill_job.name, "__ASSET_JOB")
 """Whose runs are looked at; the last is what the Dagster UI runs for assets that somebody chose."""
 
 REMINDED_AFTER = timedelta(days=1)

@@ -31,3 +31,9 @@ maintenance_job = define_asset_job(
     selection=AssetSelection.groups("maintenance"),
     description="What is done at night: silver's Parquet of the days that are over is merged.",
 )
+
+backfill_job = define_asset_job(
+    "backfill",
+    selection=AssetSelection.groups("backfill"),
+    description="Silver of chosen days made again from bronze, in one run, and put in the place of what differs.",
+)

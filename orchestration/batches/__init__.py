@@ -2,6 +2,6 @@
 
 from orchestration.batches.publish import Published, publish
 from orchestration.batches.register import NotAudited, Staged, record_audit, staged
-from orchestration.batches.stage import stage
+from orchestration.batches.stage import restage, stage
 
-__all__ = ["NotAudited", "Published", "Staged", "publish", "record_audit", "stage", "staged"]
+__all__ = ["NotAudited", "Published", "Staged", "publish", "record_audit", "restage", "stage", "staged"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, LiteralString
 
 import psycopg
@@ -35,7 +35,8 @@ class Staged:
     """A batch whose Parquet is complete below `path` (of the lake's root), and which nobody has published yet.
 
     `file_ids` are the bronze files that it processes: none, when it is of events that were released. `rows_read` counts
-    bronze rows, `events` those that broke no rule, `rows_quarantined` the others.
+    bronze rows, `events` those that broke no rule, `rows_quarantined` the others. `replaces` are the published batches
+    in whose place it comes, together with the others that name them: none, when it is of what no batch has used.
     """
 
     path: str
@@ -45,12 +46,19 @@ class Staged:
     events: int
     rows_quarantined: int
     passed: bool | None
+    replaces: list[int] = field(default_factory=list)
 
 
 def waiting(connection: psycopg.Connection, topic: str) -> list[BronzeFile]:
     """The files of events that no published batch holds, in the order they landed."""
     processed = "EXISTS (SELECT FROM silver.batch_files AS b WHERE b.file_id = f.file_id)"
     return _files(connection, f"topic = %s AND NOT {processed}", topic)
+
+
+def files_of_batches(connection: psycopg.Connection, topic: str, batch_ids: Sequence[int]) -> list[BronzeFile]:
+    """The files that these batches have processed, in the order they landed."""
+    theirs = "EXISTS (SELECT FROM silver.batch_files AS b WHERE b.file_id = f.file_id AND b.batch_id = ANY(%s))"
+    return _files(connection, f"topic = %s AND {theirs}", topic, list(batch_ids))
 
 
 def files_of(connection: psycopg.Connection, topic: str, releases: Sequence[Release]) -> list[BronzeFile]:
@@ -99,8 +107,9 @@ def _releases(connection: psycopg.Connection, where: LiteralString) -> list[Rele
 def begin(connection: psycopg.Connection, batch: Staged, run_id: str | None) -> None:
     """Note that Parquet is about to be written, so that what a crash leaves behind is known."""
     connection.execute(
-        "INSERT INTO silver.staged (path, topic, file_ids, rows_read, run_id) VALUES (%s, %s, %s, %s, %s)",
-        (batch.path, batch.topic, batch.file_ids, batch.rows_read, run_id),
+        "INSERT INTO silver.staged (path, topic, file_ids, rows_read, run_id, replaces)"
+        " VALUES (%s, %s, %s, %s, %s, %s)",
+        (batch.path, batch.topic, batch.file_ids, batch.rows_read, run_id, batch.replaces),
     )
 
 
@@ -111,19 +120,23 @@ def complete(connection: psycopg.Connection, batch: Staged) -> None:
     )
 
 
-def staged(connection: psycopg.Connection, topic: str) -> list[Staged]:
-    """The complete batches that wait for their audit or publication, in the order of their events."""
+def staged(connection: psycopg.Connection, topic: str, *, replacing: bool = False) -> list[Staged]:
+    """The complete batches that wait for their audit or publication, in the order of their events: those of what no
+    batch has used, or those that are to replace others.
+    """
     with connection.cursor(row_factory=class_row(Staged)) as cursor:
         return cursor.execute(
-            "SELECT path, topic, file_ids, rows_read, events, rows_quarantined, passed FROM silver.staged"
-            " WHERE topic = %s AND events IS NOT NULL ORDER BY staged_at, path",
-            (topic,),
+            "SELECT path, topic, file_ids, rows_read, events, rows_quarantined, passed, replaces FROM silver.staged"
+            " WHERE topic = %s AND events IS NOT NULL AND (replaces <> '{}') = %s ORDER BY staged_at, path",
+            (topic, replacing),
         ).fetchall()
 
 
-def forget(connection: psycopg.Connection, topic: str) -> list[str]:
-    """Drop what was staged for a topic and never published; returns the paths of its Parquet."""
-    rows = connection.execute("DELETE FROM silver.staged WHERE topic = %s RETURNING path", (topic,))
+def forget(connection: psycopg.Connection, topic: str, *, replacing: bool = False) -> list[str]:
+    """Drop what was staged for a topic and never published, of the same two kinds; returns the paths of its Parquet."""
+    rows = connection.execute(
+        "DELETE FROM silver.staged WHERE topic = %s AND (replaces <> '{}') = %s RETURNING path", (topic, replacing)
+    )
     return [path for (path,) in rows.fetchall()]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 
 import psycopg
@@ -48,25 +48,31 @@ def stage(
         CorruptedFile: a bronze file is missing or damaged; nothing is staged from it.
         RowsLost: Spark read another number of rows than the manifest names.
     """
-    for path in register.forget(connection, topic):
+    _forget(connection, lake, topic, replacing=False)
+    return _stage_all(session, connection, lake, topic, _portions(connection, topic), run_id=run_id)
+
+
+def restage(
+    session: Callable[[], SparkSession],
+    connection: psycopg.Connection,
+    lake: str,
+    topic: str,
+    batch_ids: Sequence[int],
+    *,
+    run_id: str | None = None,
+) -> list[Staged]:
+    """Stage the files of these published batches once more, to replace them. They stay as they are meanwhile.
+
+    Replaces what was staged by the last call for the topic and never published. Otherwise as `stage`.
+    """
+    _forget(connection, lake, topic, replacing=True)
+    portions = _of_files(register.files_of_batches(connection, topic, batch_ids), _released(connection, topic))
+    return _stage_all(session, connection, lake, topic, portions, run_id=run_id, replaces=batch_ids)
+
+
+def _forget(connection: psycopg.Connection, lake: str, topic: str, *, replacing: bool) -> None:
+    for path in register.forget(connection, topic, replacing=replacing):
         parquet.remove(lake, path)
-    done = []
-    for portion in _portions(connection, topic):
-        for file in portion.files:
-            verify(lake, file)
-        batch = Staged(
-            path=f"silver/{topic}/batch={uuid7()}",
-            topic=topic,
-            file_ids=[] if portion.only_released else [file.file_id for file in portion.files],
-            rows_read=len(portion.releases) if portion.only_released else sum(file.rows for file in portion.files),
-            events=0,
-            rows_quarantined=0,
-            passed=None,
-        )
-        register.begin(connection, batch, run_id)
-        done.append(_stage(session(), connection, lake, batch, portion))
-        register.complete(connection, done[-1])
-    return done
 
 
 @dataclass(frozen=True)
@@ -80,13 +86,21 @@ class _Portion:
 
 
 def _portions(connection: psycopg.Connection, topic: str) -> Iterator[_Portion]:
-    released = register.releases(connection) if topic == RELEASED else []
-    for files in _files(register.waiting(connection, topic)):
-        yield _Portion(files, [release for release in released if any(map(release.is_in, files))])
+    released = _released(connection, topic)
+    yield from _of_files(register.waiting(connection, topic), released)
     waiting = register.waiting_releases(connection) if released else []
     for first in range(0, len(waiting), LARGEST):
         some = waiting[first : first + LARGEST]
         yield _Portion(register.files_of(connection, topic, some), some, only_released=True)
+
+
+def _released(connection: psycopg.Connection, topic: str) -> list[Release]:
+    return register.releases(connection) if topic == RELEASED else []
+
+
+def _of_files(files: list[BronzeFile], released: Sequence[Release]) -> Iterator[_Portion]:
+    for portion in _files(files):
+        yield _Portion(portion, [release for release in released if any(map(release.is_in, portion))])
 
 
 def _files(files: list[BronzeFile]) -> Iterator[list[BronzeFile]]:
@@ -98,6 +112,36 @@ def _files(files: list[BronzeFile]) -> Iterator[list[BronzeFile]]:
         portion.append(file)
     if portion:
         yield portion
+
+
+def _stage_all(
+    session: Callable[[], SparkSession],
+    connection: psycopg.Connection,
+    lake: str,
+    topic: str,
+    portions: Iterable[_Portion],
+    *,
+    run_id: str | None,
+    replaces: Sequence[int] = (),
+) -> list[Staged]:
+    done = []
+    for portion in portions:
+        for file in portion.files:
+            verify(lake, file)
+        batch = Staged(
+            path=f"silver/{topic}/batch={uuid7()}",
+            topic=topic,
+            file_ids=[] if portion.only_released else [file.file_id for file in portion.files],
+            rows_read=len(portion.releases) if portion.only_released else sum(file.rows for file in portion.files),
+            events=0,
+            rows_quarantined=0,
+            passed=None,
+            replaces=list(replaces),
+        )
+        register.begin(connection, batch, run_id)
+        done.append(_stage(session(), connection, lake, batch, portion))
+        register.complete(connection, done[-1])
+    return done
 
 
 def _stage(

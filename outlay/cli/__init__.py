@@ -21,6 +21,7 @@ VERBS = {
     "merchants": "outlay.cli.merchants:merchants",
     "match": "outlay.cli.matching:match",
     "build": "outlay.cli.build:build",
+    "backfill": "outlay.cli.backfill:backfill",
     "dead-letters": "outlay.cli.dead_letters:dead_letters",
     "data-docs": "outlay.cli.stack:data_docs",
     "quarantine": "outlay.cli.quarantine:quarantine",

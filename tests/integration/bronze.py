@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
@@ -14,8 +14,14 @@ from ingestion.landing import BronzeFile, Landed, land, manifest, read_file
 from ingestion.landing.audit import Audit, audit
 from ingestion.landing.log import Log
 from ingestion.landing.rebuild import Rebuilt, rebuild
+from orchestration.batches import publish, stage
+from orchestration.expectations.silver import audit_staged
+from outlay import money
 from outlay.settings import Settings
 from tests.integration.databases import fresh_database
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 TOPIC = "reminder"  # of the four the one with the fewest events
 
@@ -45,6 +51,18 @@ class Bronze:
                 self.connection.execute(
                     "INSERT INTO bronze.offsets VALUES (%s, %s, %s, %s)", (topic, found.topic_id, partition, end)
                 )
+
+    def know_currencies(self) -> None:
+        """As dbt's seed does."""
+        self.connection.execute("CREATE TABLE reference.currencies (currency text)")
+        self.connection.execute("INSERT INTO reference.currencies SELECT unnest(%s::text[])", ([*money.currencies()],))
+
+    def to_silver(self, spark: SparkSession, topic: str) -> list[int]:
+        """Land what is new, and publish silver of it; the numbers of the batches."""
+        self.land(topics=[topic])
+        for batch in stage(lambda: spark, self.connection, self.lake, topic):
+            assert all(outcome.passed for outcome in audit_staged(self.connection, self.lake, batch))
+        return publish(self.connection, self.lake, topic).batch_ids
 
     def audit(self, **chosen: Any) -> Audit:
         return audit(self.connection, self.lake, bootstrap=self.stack.bootstrap, **chosen)

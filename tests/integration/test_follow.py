@@ -1,11 +1,13 @@
-"""What was made alone is followed, by the daemon itself: a landing comes to gold without a build."""
+"""What was made alone is followed, by the daemon itself: a landing and days made again come to gold without a build."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -24,6 +26,7 @@ SELECTOR = {"repositoryLocationName": LOCATION, "repositoryName": REPOSITORY, "s
 START = "mutation Start($s: SensorSelector!) { startSensor(sensorSelector: $s) { __typename } }"
 RESET = "mutation Reset($s: SensorSelector!) { resetSensor(sensorSelector: $s) { __typename } }"
 TICKS = "query Ticks($s: SensorSelector!) { sensorOrError(sensorSelector: $s) { ... on Sensor { sensorState { ticks(limit: 9) { status timestamp } } } } }"  # noqa: E501
+BACKFILL = "mutation Backfill($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) { __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"  # noqa: E501
 RUNS = "query Runs($f: RunsFilter!) { runsOrError(filter: $f) { ... on Runs { results { runId } } } }"
 
 
@@ -40,7 +43,11 @@ def looks(stack: Settings, *, since: float) -> int:
 
 def followers(stack: Settings) -> set[str]:
     """Ids of the runs that conditions have asked for."""
-    chosen = {"tags": [{"key": LAUNCHED_BY, "value": "condition"}]}
+    return tagged(stack, LAUNCHED_BY, "condition")
+
+
+def tagged(stack: Settings, key: str, value: str) -> set[str]:
+    chosen = {"tags": [{"key": key, "value": value}]}
     return {run["runId"] for run in asked(stack, RUNS, f=chosen)["runsOrError"]["results"]}
 
 
@@ -76,3 +83,45 @@ def test_a_landing_alone_comes_to_gold_in_one_run_with_its_checks_and_a_build_is
         query = "SELECT count(*) FROM gold.fct_transactions WHERE workspace_id = %s"
         assert connection.execute(query, (workspace_id,)).fetchone() == (1,)
     assert followers(stack) - before == {follower}
+
+
+def test_days_made_again_on_dagsters_pages_are_one_run_and_come_to_gold(stack):
+    workspace_id = events.new_id()
+    append(stack, purchase(workspace_id, mcc="5411"))
+    assert outlay_json("build", timeout=900)["status"] == "SUCCESS"
+    misread = "UPDATE silver.transaction_events SET mcc = '9999' WHERE workspace_id = %s"
+    with session("pipeline") as connection:  # as an older release may have published it
+        connection.execute(misread, (workspace_id,))
+    assert outlay_json("build", "--full", timeout=900)["status"] == "SUCCESS"
+    assert mccs(workspace_id) == ["9999"]
+    today = datetime.now(UTC).date()
+    days = [str(today - timedelta(days=1)), str(today)]
+    told = outlay_json("backfill", *days, "--preview", timeout=900)["assets"]["silver/backfilled_days"]
+    assert min(told["rows_gone"], told["rows_new"]) >= 1
+    assert "transaction_events: " in told["differences"]
+    dagster, before, began = Dagster(stack.dagster_url), followers(stack), time.time()
+    with following(stack):
+        until(lambda: looks(stack, since=began), what="the daemon has looked once", seconds=180)
+        given = {"assetSelection": [{"path": ["silver", "backfilled_days"]}], "partitionNames": days}
+        launched = asked(stack, BACKFILL, p=given)["launchPartitionBackfill"]
+        assert launched["__typename"] == "LaunchBackfillSuccess", launched
+        backfill = launched["backfillId"]
+        (run,) = until(lambda: tagged(stack, "dagster/backfill", backfill), what="the days are made", seconds=180)
+        *happened, ended = dagster.follow(run)
+        assert ended.subject == "SUCCESS", [each for each in happened if not each.ok]
+        (follower,) = until(lambda: followers(stack) - before, what="the days are followed", seconds=300)
+        *_, followed = dagster.follow(follower)
+    assert followed.subject == "SUCCESS"
+    assert tagged(stack, "dagster/backfill", backfill) == {run}
+    made = [each.figures for each in happened if each.subject == "silver/backfilled_days" and each.figures]
+    assert len(made) == len(days)
+    assert made[0]["rows_new"] == told["rows_new"], "what the preview said"
+    assert mccs(workspace_id) == ["5411"]
+    again = outlay_json("backfill", *days, timeout=900)["assets"]["silver/backfilled_days"]
+    assert (again["rows_gone"], again["rows_new"], again["rows_written"]) == (0, 0, 0)
+
+
+def mccs(workspace_id: UUID) -> list[str]:
+    with session("dbt") as connection:
+        rows = connection.execute("SELECT mcc FROM gold.fct_transactions WHERE workspace_id = %s", (workspace_id,))
+        return [mcc for (mcc,) in rows]

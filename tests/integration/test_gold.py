@@ -72,6 +72,10 @@ def entity(kind: str, entity_id: UUID, state: dict, *, workspace_id=WORKSPACE, *
     )
 
 
+def gold(warehouse: Warehouse) -> dict[str, list[tuple]]:
+    return {mart: rows for mart, rows in contents(warehouse).items() if mart.startswith("gold.")}
+
+
 def test_builds_of_what_is_new_end_where_a_build_of_everything_does(warehouse):
     card = {"name": "Card", "type": "card", "currency": "EUR", "institution": None, "owner_id": UUID(int=9)}
     own = uuid4()
@@ -301,6 +305,29 @@ def test_what_was_loaded_or_made_anew_is_followed_by_all_that_reads_it(warehouse
     assert warehouse.rows("SELECT count(*) FROM gold.model_runs WHERE full_refresh AND finished_at > %s", before) == [
         (len(anew),)
     ]
+
+
+def test_batches_that_replace_others_make_gold_of_their_topic_anew_and_no_other(warehouse):
+    kept, gone = purchase(merchant="Kept"), purchase(merchant="Gone", occurred_on=date(2026, 2, 2))
+    old = warehouse.publish(kept, gone)
+    build()
+    before = gold(warehouse)
+    offsets = dict(warehouse.rows('SELECT event_id, "offset" FROM silver.transaction_events WHERE batch_id = %s', old))
+    placed = [(offsets[event["event_id"]], event) for event in (kept, gone)]
+    new = warehouse.replace(old, placed[:1])
+    build()
+    made_anew = "SELECT model FROM gold.model_runs WHERE upto >= %s AND full_refresh"
+    anew = {model for (model,) in warehouse.rows(made_anew, new)}
+    assert {"int_transactions_current", "fct_transactions", "fct_daily_spend", "dim_merchant"} <= anew
+    assert not anew & {"int_entity_versions", "dim_account", "dim_user", "dim_category", "fct_deliveries", "dim_date"}
+    merchants = "SELECT merchant FROM gold.dim_merchant WHERE merchant IN ('Kept', 'Gone')"
+    assert warehouse.rows(merchants) == [("Kept",)]
+    step_by_step = contents(warehouse)
+    build("--full-refresh")
+    assert contents(warehouse) == step_by_step
+    warehouse.replace(new, placed)
+    build()
+    assert gold(warehouse) == before
 
 
 def test_no_model_is_built_while_something_that_it_reads_is(warehouse):

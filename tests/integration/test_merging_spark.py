@@ -15,11 +15,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from ingestion import events
-from orchestration.batches import parquet, publish, reading, stage
-from orchestration.expectations.silver import audit_staged
+from orchestration.batches import parquet, reading
 from orchestration.merging import GRACE, merge
 from orchestration.spark import SparkResource, spark_config
-from outlay import money
 from tests.integration.bronze import Bronze, own_bronze
 from tests.integration.silver_parquet import rows_of
 from tests.landing import append, purchase
@@ -42,8 +40,7 @@ def spark(stack) -> Iterator[SparkSession]:
 def bronze(stack, spark, tmp_path) -> Iterator[Bronze]:
     """Five builds of two days: late versions, repeated events, lines, and events that break a rule."""
     with own_bronze(stack, str(tmp_path / "lake")) as here:
-        here.connection.execute("CREATE TABLE reference.currencies (currency text)")
-        here.connection.execute("INSERT INTO reference.currencies SELECT unnest(%s::text[])", ([*money.currencies()],))
+        here.know_currencies()
         here.skip(TOPIC)
         workspace = events.new_id()
         for number in range(5):
@@ -58,10 +55,7 @@ def bronze(stack, spark, tmp_path) -> Iterator[Bronze]:
 
 def built(bronze: Bronze, spark: SparkSession, at: datetime) -> None:
     """Land what is new, and publish silver of it, at this time."""
-    bronze.land(topics=[TOPIC])
-    for batch in stage(lambda: spark, bronze.connection, bronze.lake, TOPIC):
-        assert all(outcome.passed for outcome in audit_staged(bronze.connection, bronze.lake, batch))
-    ids = publish(bronze.connection, bronze.lake, TOPIC).batch_ids
+    ids = bronze.to_silver(spark, TOPIC)
     bronze.connection.execute("UPDATE silver.batches SET published_at = %s WHERE batch_id = ANY(%s)", (at, ids))
 
 

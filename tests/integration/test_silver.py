@@ -210,8 +210,8 @@ def test_a_damaged_bronze_file_stops_its_batch_and_nothing_else_is_lost(caught_u
 
 
 BAD = {
-    "an amount that is not its lines' sum": ("events", "amount", Decimal("9.9900"), "amount, lines_total"),
-    "a decision that is not the rule's": ("events", "decision", "stale", "decision, decision_by_the_rule"),
+    "an amount that is not its lines' sum": ("events", "amount", Decimal("9.9900"), "lines_total_wrong"),
+    "a decision that is not the rule's": ("events", "decision", "stale", "decision_wrong"),
     "an id that is none": ("events", "account_id", "mine", "account_id"),
     "a line that is missing": ("lines", None, None, "lines_total"),
 }
@@ -264,14 +264,14 @@ def test_a_publication_that_was_killed_is_done_again_and_nothing_is_doubled(
             with pytest.raises(psycopg.OperationalError):
                 publish(dying, caught_up.lake, "transaction")
         elif moment == "inside it":
-            copied = PUBLISHING._copy
+            copied = PUBLISHING.copy
 
-            def killed(inner, lake, path, table, batch_id):
-                if table == "transaction_lines":
+            def killed(inner, lake, path, *into):
+                if path.endswith("/lines"):
                     connection.execute("SELECT pg_terminate_backend(%s)", (inner.info.backend_pid,))
-                return copied(inner, lake, path, table, batch_id)
+                return copied(inner, lake, path, *into)
 
-            monkeypatch.setattr(PUBLISHING, "_copy", killed)
+            monkeypatch.setattr(PUBLISHING, "copy", killed)
             with pytest.raises(psycopg.OperationalError):
                 publish(dying, caught_up.lake, "transaction")
             monkeypatch.undo()
@@ -293,7 +293,7 @@ def test_two_stagings_at_once_may_fail_a_publication_and_double_nothing(caught_u
     append(caught_up, *(purchase(workspace_id) for _ in range(3)))
     land_all(caught_up)
     with monkeypatch.context() as at_once:
-        at_once.setattr("orchestration.batches.register.forget", lambda connection, topic: [])
+        at_once.setattr("orchestration.batches.register.forget", lambda *_, **__: [])
         first, second = (staged_and_passed(caught_up, spark, connection) for _ in range(2))
     assert [batch.file_ids for batch in first] == [batch.file_ids for batch in second]
     with pytest.raises(psycopg.errors.UniqueViolation):

@@ -21,7 +21,6 @@ from ingestion import events
 from ingestion.landing import store
 from orchestration.batches import parquet, publish
 from orchestration.silver import PLACE
-from outlay import money
 from outlay.settings import PROJECT
 from outlay.stack import jars, processes
 from tests.integration.bronze import Bronze, own_bronze
@@ -125,9 +124,7 @@ def bronze(stack, s3) -> Iterator[Bronze]:
     """Events on S3 that no batch has used: good ones, changed, repeated, late, and some that break a rule."""
     jars.fetch(["spark", "s3"], stack.cache, lambda name, received, size: None)  # as `up` does with a lake on S3
     with own_bronze(stack, LAKE) as here:
-        here.connection.execute("CREATE TABLE reference.currencies (currency text)")
-        known = ([*money.currencies()],)
-        here.connection.execute("INSERT INTO reference.currencies SELECT unnest(%s::text[])", known)
+        here.know_currencies()
         here.skip(TOPIC)
         append(stack, *(event for _ in range(WORKSPACES) for event in some_events()))
         here.land(topics=[TOPIC], max_rows=250)

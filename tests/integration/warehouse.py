@@ -89,6 +89,18 @@ class Warehouse:
         self.set_aside = [each for each in self.set_aside if each not in held]
         return self.to_silver("transaction", list(held), None, frozenset())
 
+    def replace(self, old: int, placed: list[tuple[int, dict]]) -> int:
+        """Put a batch of these events, at these offsets, in the place of another, as a backfill does."""
+        with self.connection.transaction():
+            (file_id,) = self.connection.execute(
+                "DELETE FROM silver.batch_files WHERE batch_id = %s RETURNING file_id", (old,)
+            ).fetchone()
+            for table in (*TABLES["transaction"].values(), "batches"):
+                self.connection.execute(f"DELETE FROM silver.{table} WHERE batch_id = %s", (old,))  # noqa: S608
+            new = self.to_silver("transaction", placed, file_id, frozenset())
+            self.connection.execute("UPDATE silver.batches SET replaces = %s WHERE batch_id = %s", ([old], new))
+        return new
+
     def rates(self, rates: dict[date, dict[str, str]]) -> int | None:
         """Take in a file of the European Central Bank with these rates; returns its batch's number."""
         currencies = sorted({currency for of_day in rates.values() for currency in of_day})

@@ -23,7 +23,7 @@ PUBLISHED = {
     f"silver/{table}" for table in ("batches", *(name for parts in TABLES.values() for name in parts.values()))
 }
 LANDED = {f"bronze/{topic}" for topic in TOPICS}
-NEVER = {"quality/data_docs", "quality/builds", "silver/corrections", "silver/merged_days"}
+NEVER = {"quality/data_docs", "quality/builds", "silver/corrections", "silver/merged_days", "silver/backfilled_days"}
 """What is made of other assets too, and is asked for by a sensor, by the clock or by people."""
 BY_ITSELF = ("build_hourly", "maintain_nightly", "unlanded_events", "unshown_results", "follow")
 

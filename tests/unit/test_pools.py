@@ -15,6 +15,7 @@ POOL_OF_GROUP = {
     "quarantine": None,  # changes, as those of the app
     "maintenance": None,  # a merging waits for the lock of the one before it
     "silver": pools.SILVER,
+    "backfill": pools.SILVER,
     "reference": pools.WAREHOUSE,
     "staging": pools.WAREHOUSE,
     "intermediate": pools.WAREHOUSE,
@@ -57,6 +58,7 @@ def test_each_asset_that_writes_a_layer_is_in_its_pool(defs):
         ("land", set()),
         ("data_docs", {pools.QUALITY}),
         ("maintenance", set()),
+        ("backfill", {pools.SILVER}),
     ],
 )
 def test_a_run_holds_the_pools_of_all_its_assets_and_checks(defs, job, expected):

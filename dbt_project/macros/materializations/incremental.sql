@@ -9,8 +9,8 @@
 
    Everything happens in one transaction, under a lock of the model's own: a build that fails leaves the model as it was, and the
    next one catches up; builds at the same time take turns, model by model, and the later finds nothing left to do. The table is
-   made anew when it is missing, for --full-refresh, when its code has changed, and when a table, view or seed that it reads has been
-   made anew after it. #}
+   made anew when it is missing, for --full-refresh, when its code has changed, when a table, view or seed that it reads has been
+   made anew after it, and when a new batch replaces others: what those held and it does not names no key. #}
 {% materialization incremental, adapter='postgres' %}
     {%- set target_relation = this.incorporate(type='table') -%}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
@@ -46,6 +46,10 @@
                    select from {{ source('silver', 'batches') }} as b
                    where b.topic in ('{{ topics | join("', '") }}') and b.batch_id > p.batch_id and b.batch_id <= own.upto
                ) as is_anything_new,
+               exists (
+                   select from {{ source('silver', 'batches') }} as b
+                   where b.topic in ('{{ topics | join("', '") }}') and b.batch_id > p.batch_id and b.batch_id <= own.upto and b.replaces <> '{}'
+               ) as is_anything_replaced,
                (
                    select max(made) from {{ progress_of_all() }} as parents where model in (''
                    {%- for node in parents %}, '{{ node.name }}'{% endfor %})
@@ -66,7 +70,8 @@
     {%- set version = only_part() or local_md5(
         sql ~ get_table_columns_and_constraints() ~ tojson(config.get('indexes', [])) ~ config.get('partition_by')
     ) -%}
-    {%- set full = should_full_refresh() or only_part() is not none or not row['is_built'] or row['version'] != version or row['is_outdated'] or row['batch_id'] > row['upto']
+    {%- set full = should_full_refresh() or only_part() is not none or not row['is_built'] or row['version'] != version or row['is_outdated']
+        or row['is_anything_replaced'] or row['batch_id'] > row['upto']
         or (row['batch_id'] == 0 and row['upto'] > 0) -%} {#- the first batches of all: nothing was built from any yet -#}
     {{ return({
         'since': 0 if full else row['batch_id'] | int, 'upto': row['upto'] | int, 'version': version, 'full_refresh': full,
