@@ -126,7 +126,7 @@ WHERE l.workspace_id = q.workspace_id AND l.transaction_id = q.transaction_id
 
 -- name: gold
 CREATE TEMPORARY TABLE gold_lines ON COMMIT DROP AS
-SELECT f.workspace_id, f.transaction_id, f.line_no, f.line_id, f.version, f.kind, f.status, f.occurred_on, f.account_id, f.merchant,
+SELECT f.workspace_id, f.transaction_id, f.line_id, f.version, f.kind, f.status, f.occurred_on, f.account_id, f.merchant,
        f.currency, f.category_id, f.amount, f.transaction_amount
 FROM facts_looked_at AS f
 WHERE NOT EXISTS (
@@ -193,7 +193,7 @@ ORDER BY workspace_id, month, account_id, category_id, currency, kind
 -- name: figures
 SELECT (SELECT batch_id FROM gold.progress WHERE model = 'fct_transactions') AS batch_id,
        (SELECT count(*) FROM live_lines WHERE NOT is_voided AND line_no = 1) AS live,
-       (SELECT count(*) FROM gold_lines WHERE line_no = 1) AS gold,
+       (SELECT count(*) FROM (SELECT DISTINCT workspace_id, transaction_id FROM gold_lines) AS g) AS gold,
        (SELECT count(*) FROM quarantined) AS quarantined
 
 -- name: state_live

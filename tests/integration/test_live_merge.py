@@ -24,6 +24,7 @@ from ingestion.projection.records import Record
 from ingestion.projection.rows import row
 from ingestion.projection.view import View
 from tests.integration.databases import fresh_database
+from tests.support import until
 from tests.vectors.load import Vector, acceptance
 
 pytestmark = pytest.mark.integration
@@ -387,6 +388,43 @@ def test_two_lanes_that_write_of_one_thing_at_once_decide_as_if_one_had_been_fir
             return
         connection.execute("TRUNCATE live.events, live.transactions, live.monthly_totals, live.entities CASCADE")
     raise AssertionError(f"the lanes never met: {lanes.conflicts}")
+
+
+HELD = 4711
+HELD_BACK = f"""
+CREATE FUNCTION live.held_back() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN PERFORM pg_advisory_xact_lock({HELD}); RETURN new; END';
+CREATE TRIGGER held_back BEFORE INSERT ON live.events FOR EACH ROW WHEN (new.version = 2)
+    EXECUTE FUNCTION live.held_back()
+"""
+GO_ON = "DROP TRIGGER held_back ON live.events; DROP FUNCTION live.held_back"
+
+
+@pytest.mark.parametrize(("topic", "made", "constraint"), [
+    ("transaction", a_transaction, "transactions_pkey"), ("user", an_account, "entities_pkey")
+])  # fmt: skip
+def test_a_lane_takes_away_no_version_that_another_wrote_after_its_decision(connection, lanes, topic, made, constraint):
+    """The first has decided on version 2, and is held before it writes; the second brings version 3 meanwhile."""
+    thing = uuid4()
+    first, second = lanes.writes
+    first(made(thing, 1), topic=topic)
+    connection.execute(HELD_BACK)
+    connection.execute("SELECT pg_advisory_lock(%s)", (HELD,))
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(first, made(thing, 2), topic=topic)
+        waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted)"
+        until(lambda: connection.execute(waits, (HELD,)).fetchone()[0], what="the first lane is held")
+        second(made(thing, 3), topic=topic)
+        connection.execute("SELECT pg_advisory_unlock(%s)", (HELD,))
+        late.result()
+    connection.execute(GO_ON)
+    assert dict(connection.execute(CURRENT[topic]).fetchall()) == {thing: 3}
+    decided = dict(connection.execute("SELECT version, decision FROM live.events").fetchall())
+    assert decided == {1: "accepted", 2: "stale", 3: "accepted"}
+    assert lanes.conflicts == {constraint: 1}
+    assert connection.execute("SELECT count(*) FROM live.dead_letters").fetchone() == (0,)
+    if topic == "transaction":
+        assert connection.execute("SELECT sum(lines), sum(amount) FROM live.monthly_totals").fetchone() == (1, 3)
 
 
 def test_an_event_that_two_lanes_bring_at_once_is_accepted_once(connection, lanes):
