@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import psycopg
 
 _ORDER = 0x73696C766572  # "silver": publications happen one after the other, so batch_id grows in their order
@@ -26,7 +24,6 @@ def number(
     rows_published: int,
     rows_quarantined: int = 0,
     run_id: str | None = None,
-    replaces: Sequence[int] = (),
 ) -> int:
     """Name a batch in ``silver.batches`` and return its number, within the caller's transaction.
 
@@ -35,12 +32,11 @@ def number(
     Args:
         topic: what the batch is of: a topic of the log, or ``fx_rates``.
         path: where its file or Parquet lies, below the lake's root.
-        replaces: the batches that were taken out of silver for it.
     """
     in_turn(connection)
     (batch_id,) = connection.execute(
-        "INSERT INTO silver.batches (batch_id, topic, path, rows_read, rows_published, rows_quarantined, run_id,"
-        " replaces) VALUES (nextval('silver.batch_ids'), %s, %s, %s, %s, %s, %s, %s) RETURNING batch_id",
-        (topic, path, rows_read, rows_published, rows_quarantined, run_id, list(replaces)),
+        "INSERT INTO silver.batches (batch_id, topic, path, rows_read, rows_published, rows_quarantined, run_id)"
+        " VALUES (nextval('silver.batch_ids'), %s, %s, %s, %s, %s, %s) RETURNING batch_id",
+        (topic, path, rows_read, rows_published, rows_quarantined, run_id),
     ).fetchone()
     return batch_id

@@ -182,6 +182,7 @@ def _take_out(connection: psycopg.Connection, topic: str, old: Sequence[int]) ->
 def _put_in(connection: psycopg.Connection, batch: Staged, place: int, run_id: str | None) -> tuple[int, int]:
     """Name a new batch, with its rows that were put aside; its number, and how many rows."""
     batch_id, rows = enter(connection, batch, run_id), 0
+    connection.execute("UPDATE silver.batches SET replaces = %s WHERE batch_id = %s", (batch.replaces, batch_id))
     for table in TABLES[batch.topic].values():
         names = _names([*columns(connection, table), *["quarantined_at"] * (table == "quarantine")])
         statement = sql.SQL("INSERT INTO silver.{} (batch_id, {}) SELECT %s, {} FROM {} WHERE batch_id = %s")

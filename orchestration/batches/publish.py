@@ -112,7 +112,6 @@ def enter(connection: psycopg.Connection, batch: Staged, run_id: str | None) -> 
         rows_published=batch.events,
         rows_quarantined=batch.rows_quarantined,
         run_id=run_id,
-        replaces=batch.replaces,
     )
     connection.execute(
         "INSERT INTO silver.batch_files (file_id, batch_id) SELECT unnest(%s::bigint[]), %s", (batch.file_ids, batch_id)
