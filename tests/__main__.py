@@ -1,6 +1,7 @@
-"""All tests, in two processes beside each other: those that share embedded servers, and those that need none of these.
+"""All tests, in two processes beside each other: those that need every server, and the others.
 
-`python -m tests [pytest's options]`. What the second one says is printed when it has ended.
+The others are those that share no servers, and after them those that need a few. `python -m tests [pytest's options]`.
+What they say is printed when they have ended.
 """
 
 from __future__ import annotations
@@ -9,31 +10,38 @@ import subprocess
 import sys
 import tempfile
 import threading
+from typing import TextIO
 
-_APART = "apart or not (integration or app or chaos)"
+import pytest
+
+_ALONE = "apart or not (integration or app or chaos)"
+_SMALL = f"small and not ({_ALONE})"
+_WHOLE = f"not small and not ({_ALONE})"
 
 
 def main() -> int:
-    """The exit code of the first of the two that failed, or 0."""
-    command = [sys.executable, "-m", "pytest", *sys.argv[1:]]
+    """The exit code of one that failed, or 0; one that had nothing to run has not failed, unless none had."""
+    codes: list[int] = []
     with tempfile.TemporaryFile("w+") as said:
-        print(
-            "beside these run the tests that share no servers; what they say follows when they have ended", flush=True
-        )
-        apart = subprocess.Popen(
-            ["nice", *command, "-m", _APART, "-p", "no:cacheprovider"], stdout=said, stderr=subprocess.STDOUT
-        )
-        teller = threading.Thread(target=_tell, args=(apart, said))
-        teller.start()
-        sharing = subprocess.run([*command, "-m", f"not ({_APART})"], check=False).returncode
-        teller.join()
-    return apart.returncode or sharing
+        print("beside these run the tests that need fewer servers; what they say follows at the end", flush=True)
+        others = threading.Thread(target=_others, args=(said, codes))
+        others.start()
+        codes.append(subprocess.run(_pytest(_WHOLE), check=False).returncode)
+        others.join()
+        said.seek(0)
+        print(f"\n{said.read()}", flush=True)
+    ran = [code for code in codes if code != pytest.ExitCode.NO_TESTS_COLLECTED]
+    return next((code for code in ran if code), 0) if ran else pytest.ExitCode.NO_TESTS_COLLECTED
 
 
-def _tell(apart: subprocess.Popen[bytes], said) -> None:
-    apart.wait()
-    said.seek(0)
-    print(f"\n{said.read()}", flush=True)
+def _others(said: TextIO, codes: list[int]) -> None:
+    for chosen in (_ALONE, _SMALL):
+        command = ["nice", *_pytest(chosen), "-p", "no:cacheprovider"]
+        codes.append(subprocess.run(command, stdout=said, stderr=subprocess.STDOUT, check=False).returncode)
+
+
+def _pytest(chosen: str) -> list[str]:
+    return [sys.executable, "-m", "pytest", *sys.argv[1:], "-m", chosen]
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@ from tests.support import start_outlay
 
 KINDS = ("integration", "app", "chaos")
 
+SMALL = "postgres,kafka,registry,live"
+"""The servers that tests marked `small` need: these alone are started where nothing else is to run."""
+
 
 @pytest.fixture(scope="session", autouse=True)
 def starting(request: pytest.FixtureRequest, tmp_path_factory) -> Iterator[tuple[Path, subprocess.Popen[str]] | None]:
@@ -25,7 +28,7 @@ def starting(request: pytest.FixtureRequest, tmp_path_factory) -> Iterator[tuple
         return
     given = os.environ.get("OUTLAY_TEST_HOME")
     home = Path(given).absolute() if given else tmp_path_factory.mktemp("outlay", numbered=True) / "home"
-    some = os.environ.get("OUTLAY_TEST_SERVICES")
+    some = os.environ.get("OUTLAY_TEST_SERVICES") or ("" if any(map(_is_large, request.session.items)) else SMALL)
     here = {"OUTLAY_HOME": str(home), "OUTLAY_AUTO_BUILD": "false"}
     up = start_outlay("up", *(("--only", some) if some else ()), **here)
     try:
@@ -44,7 +47,7 @@ def stack(starting) -> Iterator[Settings]:
     """Settings of a running stack with a home of its own, which ends with the session.
 
     ``OUTLAY_TEST_HOME=<home>`` uses that home's stack and leaves it running; ``OUTLAY_TEST_SERVICES=postgres,kafka``
-    starts these alone, with what they need.
+    starts these alone, with what they need; otherwise it is all of them, or `SMALL` where that is enough.
     """
     home, up = starting
     said, complained = up.communicate(timeout=600)
@@ -84,6 +87,11 @@ def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
         if kind in counts:
             said = ", ".join(f"{count} {outcome}" for outcome, count in counts[kind].items())
             terminalreporter.write_line(f"{kind:<12} {sum(counts[kind].values()):>4}: {said}")
+
+
+def _is_large(item: pytest.Item) -> bool:
+    """Whether the item needs servers beyond `SMALL` that its session shares."""
+    return _kind(item) != "unit" and not any(map(item.get_closest_marker, ("apart", "small")))
 
 
 def _kind(item: pytest.Item) -> str:

@@ -15,7 +15,7 @@ from ingestion.producer import EventProducer
 from outlay.ledger.backlog import backlog
 from tests.support import outlay, until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.small]
 
 
 def test_what_is_sent_is_unlanded_until_a_landing_and_unread_until_live_has_it_and_garbage_waits_as_a_dead_letter(

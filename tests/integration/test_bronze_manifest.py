@@ -24,7 +24,7 @@ from tests.integration.bronze import TOPIC, Bronze, own_bronze
 from tests.landing import append_encoded, encoded
 from tests.support import until
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration, pytest.mark.small, pytest.mark.timeout(120)]
 
 
 WORKSPACE = UUID(int=90)  # always the same partition: a transaction's holes stay in it

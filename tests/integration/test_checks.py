@@ -15,7 +15,7 @@ from orchestration.expectations import run_query
 from orchestration.expectations.gold import DRIFT, EXPECTATIONS, rows_of
 from tests.integration.warehouse import NOW, Warehouse, build, dbt, opened, purchase
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.small]
 
 SEEDS_BROKEN = """
     INSERT INTO reference.categories (category_id, parent_id, name, kind) VALUES

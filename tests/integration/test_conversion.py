@@ -12,7 +12,7 @@ import pytest
 from ingestion import events
 from tests.integration.warehouse import NOW, Warehouse, amended, build, opened, purchase
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.small]
 
 FRIDAY = date(2026, 1, 2)
 RATES = {

@@ -39,7 +39,7 @@ from tests.integration.projecting import projector
 from tests.integration.test_live import purchase, rows
 from tests.support import outlay, outlay_json, until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.small]
 
 HEADERS = [("from", b"a feed"), ("from", b"twice"), ("empty", b""), ("null", None)]
 

@@ -35,7 +35,7 @@ from tests.integration.warehouse import (
 )
 from tests.vectors.load import acceptance
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.small]
 
 MARTS = {
     "gold.fct_transactions": "workspace_id, transaction_id, line_no",

@@ -16,7 +16,7 @@ import pytest
 from outlay.db import session
 from tests.support import outlay, outlay_json, shared_data, start_outlay, until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.small]
 MAPPING = ("--map", "date=date,merchant=merchant,amount=amount_cad,category=category", "--currency", "CAD")
 
 

@@ -45,7 +45,7 @@ ACCEPTED_BY_LIVE = """(
 RECURRING = "workspace_id, merchant, kind, currency, usual_amount, found_by, cadence, payments, first_on, last_on"
 UNITS = {"EUR": 2, "USD": 2, "JPY": 0}
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.integration, pytest.mark.small, pytest.mark.timeout(3600)]
 
 
 @pytest.fixture

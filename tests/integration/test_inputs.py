@@ -29,7 +29,7 @@ from tests.chaos.fuzz_view import view_from_here
 from tests.integration.projecting import projector
 from tests.support import until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.small]
 
 WORKSPACE = uuid4()
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)

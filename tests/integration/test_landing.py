@@ -19,7 +19,7 @@ from outlay.settings import Settings
 from tests.landing import append, append_encoded, encoded, land_all, landed_files, purchase, rows_of, waiting
 from tests.support import until
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.small, pytest.mark.timeout(300)]
 
 
 def _groups(files: list[BronzeFile]) -> list[list[BronzeFile]]:

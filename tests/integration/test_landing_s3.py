@@ -17,7 +17,7 @@ from tests.integration.bronze import Bronze, own_bronze
 from tests.integration.s3 import BUCKET, LAKE, S3, SECRET, s3_server
 from tests.landing import append, purchase
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration, pytest.mark.small, pytest.mark.timeout(120)]
 TOPIC = "transaction"
 
 

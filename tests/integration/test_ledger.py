@@ -37,7 +37,7 @@ from outlay.ledger.workspaces import (
 from outlay.settings import Settings
 from tests.support import free_port
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.small]
 
 
 @pytest.fixture(scope="module")

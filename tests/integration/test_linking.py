@@ -23,7 +23,7 @@ from outlay.settings import settings
 from tests.integration.noted import EVERYTHING, amend, current, identity, overtaken, recorded
 from tests.support import outlay, outlay_json
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.small]
 MAY = date(2026, 5, 1)
 CHECKING, SAVINGS, CARD = uuid4(), uuid4(), uuid4()
 

@@ -29,7 +29,7 @@ from tests.integration.databases import fresh_database
 from tests.integration.projecting import projector
 from tests.support import PROJECT, until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.small]
 
 
 @pytest.fixture

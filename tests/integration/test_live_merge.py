@@ -27,7 +27,7 @@ from tests.integration.databases import fresh_database
 from tests.support import until
 from tests.vectors.load import Vector, acceptance
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.small]
 
 TOPICS = {"transaction": Topic("topic-1", 2), "user": Topic("topic-2", 2)}
 HERE = Partition("transaction", 0)

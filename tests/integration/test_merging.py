@@ -30,7 +30,7 @@ from tests.integration.silver_parquet import Silver, own_silver, rows_of
 from tests.integration.warehouse import amended, build, opened, purchase
 from tests.support import PROJECT, until
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.small, pytest.mark.timeout(300)]
 
 MERGING = importlib.import_module("orchestration.merging")
 SWAP = MERGING.swap

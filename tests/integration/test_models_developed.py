@@ -22,7 +22,7 @@ from outlay.stack.environment import dbt_variables, development_variables
 from tests.integration.warehouse import Warehouse, build, dbt, opened, purchase
 from tests.support import until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.small]
 
 MINE = "dev_ada"
 

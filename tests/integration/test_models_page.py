@@ -20,7 +20,7 @@ from outlay.settings import PROJECT, settings
 from outlay.stack.environment import development_schema
 from tests.integration.warehouse import Warehouse, build, opened, purchase
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.small]
 
 PAGE = (PROJECT / "docs" / "models.md").read_text()
 COMMANDS = [line[2:] for block in re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]

@@ -16,7 +16,7 @@ from outlay.db import session
 from outlay.ledger import queries
 from tests.integration.warehouse import WORKSPACE, Warehouse, build, opened, purchase
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.small]
 
 WORKSPACES, EACH = 300, 200  # purchases of a year
 BUSY = 4_000  # purchases of another workspace, all of one day

@@ -28,7 +28,7 @@ from outlay.settings import Settings, settings
 from tests.integration.databases import fresh_database
 from tests.support import PROJECT, outlay_json, until
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration, pytest.mark.small, pytest.mark.timeout(120)]
 
 THURSDAY, FRIDAY = date(2026, 10, 29), date(2026, 10, 30)
 HISTORY = b"Date,USD,JPY\n2026-10-30,1.1172,175.68\n2026-10-29,1.113,175.92\n"

@@ -13,7 +13,7 @@ from ingestion import events
 from outlay.ledger.reconciliation import LiveBehind, reconcile
 from tests.integration.warehouse import Warehouse, amended, build, opened, purchase
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.small]
 
 
 @pytest.fixture(scope="module")

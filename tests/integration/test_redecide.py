@@ -20,7 +20,7 @@ from outlay.settings import PROJECT, settings
 from tests.integration.noted import EVERYTHING, amend, current, overtaken, recorded
 from tests.support import outlay, outlay_json
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.small]
 SHOP, TEXT = "Zyxwv Bakehouse", "ZYXWV BAKEHOUSE 00123"  # which no table has
 TABLES = "seeds-00000000"  # an earlier version
 FULL = EVERYTHING | {

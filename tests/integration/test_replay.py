@@ -38,7 +38,7 @@ from tests.integration.projecting import projector
 from tests.landing import append_encoded
 from tests.support import PROJECT, until
 
-pytestmark = [pytest.mark.integration, pytest.mark.whole_log, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.small, pytest.mark.whole_log, pytest.mark.timeout(300)]
 
 HOME, OTHER, ACCOUNT = uuid4(), uuid4(), uuid4()
 TABLES = ("dead_letters", "entities", "events", "monthly_totals", "transaction_lines", "transactions")

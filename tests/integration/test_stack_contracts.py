@@ -14,7 +14,7 @@ from ingestion.codec import RegistryUnavailable
 from ingestion.contracts import TOPICS, schema
 from ingestion.registry import Incompatible, register
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.small]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from outlay.settings import settings
 from tests.integration.test_conversion import abroad, workspace
 from tests.integration.warehouse import Warehouse, build, opened
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.small]
 
 # What dbt had made when silver converted, as far as migrations and builds of today meet it.
 BEFORE_RATES_WERE_BATCHES = """
