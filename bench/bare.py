@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import time
 
+from bench.purchases import land_all
 from ingestion.contracts import TOPICS
-from ingestion.landing import land
 from ingestion.rates import load_new_files
 from orchestration.batches import publish, stage, staged
 from orchestration.defs.gold.runner import invoke
@@ -29,14 +29,7 @@ def main() -> None:
 
 
 def bronze() -> None:
-    here = settings()
-    land(
-        bootstrap=here.bootstrap,
-        registry_url=here.registry,
-        lake=here.lake,
-        connect=lambda: session("pipeline"),
-        topics=TOPICS,
-    )
+    land_all()
 
 
 def silver() -> None:

@@ -12,7 +12,10 @@ from uuid import UUID
 
 from ingestion import events
 from ingestion.codec import Codec
+from ingestion.contracts import TOPICS
+from ingestion.landing import land
 from ingestion.producer import EventProducer
+from outlay.db import session
 from outlay.ledger.backlog import backlog
 from outlay.settings import settings
 
@@ -93,3 +96,15 @@ def around(value: bytes, *ids: UUID) -> tuple[bytes, ...]:
         before, value = value.split(str(each).encode())
         parts.append(before)
     return *parts, value
+
+
+def land_all() -> None:
+    """Land what every topic holds."""
+    here = settings()
+    land(
+        bootstrap=here.bootstrap,
+        registry_url=here.registry,
+        lake=here.lake,
+        connect=lambda: session("pipeline"),
+        topics=TOPICS,
+    )

@@ -17,9 +17,7 @@ from collections.abc import Callable
 import psutil
 
 from bench import purchases
-from ingestion.landing import land
 from outlay.db import session
-from outlay.settings import settings
 
 
 def main() -> None:
@@ -28,7 +26,7 @@ def main() -> None:
     count = parser.parse_args().events
     _timed("written", lambda: purchases.write(count))
     _timed("read by live", purchases.wait_until_read)
-    _timed("landed", _land)
+    _timed("landed", purchases.land_all)
     print(f"live holds {_in_live():,} events")
     waits: list[float] = []
     stop = threading.Event()
@@ -53,17 +51,6 @@ def _timed(what: str, work: Callable[[], None]) -> None:
     began = time.perf_counter()
     work()
     print(f"{what} in {time.perf_counter() - began:.1f} s", flush=True)
-
-
-def _land() -> None:
-    here = settings()
-    land(
-        bootstrap=here.bootstrap,
-        registry_url=here.registry,
-        lake=here.lake,
-        connect=lambda: session("pipeline"),
-        topics=["user", "transaction", "report", "reminder"],
-    )
 
 
 def _in_live() -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
 from ingestion import contracts
+from orchestration.spark import SparkResource, spark_config
+from outlay.settings import Settings
 from tests.vectors.load import Vector
 
 _PRIMITIVE = {
@@ -102,3 +105,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(each) for each in value]
     return value
+
+
+@contextmanager
+def session_on(stack: Settings) -> Iterator[SparkSession]:
+    """A session on the stack's Spark, as silver has it."""
+    resource = SparkResource(spark_config=spark_config(stack))
+    yield resource.spark_session
+    resource.close()

@@ -21,10 +21,10 @@ from orchestration.backfill import Made, SeveralLogs, make_again
 from orchestration.batches import NotAudited, parquet, reading, staged
 from orchestration.batches.publish import TABLES, columns
 from orchestration.merging import GRACE, merge, removals
-from orchestration.spark import SparkResource, spark_config
 from tests.integration.bronze import Bronze, own_bronze
 from tests.integration.silver_parquet import rows_of
 from tests.landing import append, purchase
+from tests.sparks import session_on
 
 AGAIN = importlib.import_module("orchestration.backfill.again")
 REPLACING = importlib.import_module("orchestration.backfill.replace")
@@ -37,9 +37,8 @@ DAYS = [date(2026, 11, day) for day in (18, 19, 20)]
 
 @pytest.fixture(scope="module")
 def spark(stack) -> Iterator[SparkSession]:
-    resource = SparkResource(spark_config=spark_config(stack))
-    yield resource.spark_session
-    resource.close()
+    with session_on(stack) as session:
+        yield session
 
 
 @pytest.fixture

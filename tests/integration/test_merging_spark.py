@@ -17,10 +17,10 @@ from pyspark.sql import functions as F
 from ingestion import events
 from orchestration.batches import parquet, reading
 from orchestration.merging import GRACE, merge
-from orchestration.spark import SparkResource, spark_config
 from tests.integration.bronze import Bronze, own_bronze
 from tests.integration.silver_parquet import rows_of
 from tests.landing import append, purchase
+from tests.sparks import session_on
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -31,9 +31,8 @@ NIGHT = DAY + timedelta(days=2, hours=3)
 
 @pytest.fixture(scope="module")
 def spark(stack) -> Iterator[SparkSession]:
-    resource = SparkResource(spark_config=spark_config(stack))
-    yield resource.spark_session
-    resource.close()
+    with session_on(stack) as session:
+        yield session
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ from outlay.settings import settings
 from outlay.stack.environment import variables
 from outlay.stack.home import check_results
 from tests.landing import append, land_all, landed_files, purchase
-from tests.sparks import vector_frame
+from tests.sparks import session_on, vector_frame
 from tests.support import PROJECT
 from tests.vectors.load import acceptance
 
@@ -60,9 +60,8 @@ def here(stack):
 
 @pytest.fixture(scope="module")
 def spark(here):
-    resource = SparkResource(spark_config=spark_config(here))
-    yield resource.spark_session
-    resource.close()
+    with session_on(here) as spark:
+        yield spark
 
 
 @pytest.fixture
