@@ -55,8 +55,8 @@ def publish(connection: psycopg.Connection, lake: str, topic: str, *, run_id: st
     published = Published(topic, rows=dict.fromkeys(TABLES[topic].values(), 0))
     batches = staged(connection, topic)
     refuse_unaudited(batches)
-    for batch in batches:
-        _publish(connection, lake, batch, run_id, published)
+    for place, batch in enumerate(batches, 1):
+        _publish(connection, lake, batch, run_id, published, is_last=place == len(batches))
     return published
 
 
@@ -72,7 +72,13 @@ def refuse_unaudited(batches: Sequence[Staged]) -> None:
 
 
 def _publish(
-    connection: psycopg.Connection, lake: str, batch: Staged, run_id: str | None, published: Published
+    connection: psycopg.Connection,
+    lake: str,
+    batch: Staged,
+    run_id: str | None,
+    published: Published,
+    *,
+    is_last: bool,
 ) -> None:
     with connection.transaction():
         if not connection.execute("DELETE FROM silver.staged WHERE path = %s", (batch.path,)).rowcount:
@@ -90,8 +96,9 @@ def _publish(
             for part, table in TABLES[batch.topic].items()
         }
         for table, rows in copied.items():
-            tell_planner(connection, table, rows)
             published.rows[table] += rows
+            if is_last:  # nobody asks for them before
+                tell_planner(connection, table, published.rows[table])
     published.rows_read += batch.rows_read
     published.batch_ids.append(batch_id)
 

@@ -19,6 +19,9 @@ from orchestration.batches.register import Release, Staged
 LARGEST = 500_000
 """Bronze rows of a batch: what is to process beyond them becomes further batches, so that memory stays bounded."""
 
+FILES_A_DAY = 4
+"""Files of a batch's events of one day, at most, whatever the number of Spark's partitions: as many tasks write it."""
+
 RELEASED = "transaction"
 """The topic whose events may be released from quarantine: the only one with rules that may be waived."""
 
@@ -199,8 +202,7 @@ def write_parts(
 
 
 def _write(rows: DataFrame, lake: str, path: str) -> None:
-    """A few files a day, whatever the number of Spark's partitions."""
-    rows.hint("rebalance", "ingest_date").write.partitionBy("ingest_date").parquet(parquet.spark_url(lake, path))
+    rows.coalesce(FILES_A_DAY).write.partitionBy("ingest_date").parquet(parquet.spark_url(lake, path))
 
 
 def _distinct_places(lake: str, path: str) -> int:

@@ -21,7 +21,8 @@ def decided(events: DataFrame) -> DataFrame:
     first_sight = F.row_number().over(same_event) == 1
     highest = F.max(F.when(F.col("_first_sight"), F.col("version"))).over(before)
     return (
-        events.withColumn("_first_sight", first_sight)
+        events.repartition(*_THING)  # serves both windows
+        .withColumn("_first_sight", first_sight)
         .withColumn("_highest", highest)
         .withColumn(
             "decision",

@@ -5,7 +5,9 @@ log, so a difference is a fault; it names the transaction and the first layer th
 The monthly totals that live keeps are recounted too.
 
 What was found to be the same stays so until something changes it, and what changes gold comes in batches: so what is
-looked at is what batches have touched since it last held. Once a day, and when gold was made anew, it is everything.
+looked at is what batches have touched since it last held. Once a day, and when gold was made anew, it is everything:
+by sums of hashes for each workspace first, which need no layer sorted or joined with another, and line by line where
+these differ, or where a transaction has more than the one event that they are of.
 """
 
 from __future__ import annotations
@@ -154,20 +156,35 @@ def _since(connection: psycopg.Connection) -> int:
     return connection.execute(_sql("since"), {"whole_every": WHOLE_EVERY}).fetchone()[0]
 
 
-def _look_at(connection: psycopg.Connection, since: int) -> None:
-    """Narrow what is read below to what batches above `since` have touched."""
-    if since == 0:
-        connection.execute(_sql("everything"))
-        return
-    connection.execute(_sql("touched"), {"since": since})
+def _look_at(connection: psycopg.Connection, since: int) -> int:
+    """Narrow what is read below to what batches above `since` have touched, or to what the sums of a workspace cannot
+    vouch for when that is 0; returns how many transactions they vouch for."""
+    if since:
+        connection.execute(_sql("touched"), {"since": since})
+        equal = 0
+    else:
+        equal = _compare_sums(connection)
     connection.execute("ANALYZE touched")
-    connection.execute(_sql("months_touched"))
-    connection.execute("ANALYZE months_touched")
+    if since:
+        connection.execute(_sql("months_touched"))
+        connection.execute("ANALYZE months_touched")
+        connection.execute(_sql("months_of_what_was_touched"))
+    else:
+        connection.execute(_sql("all_months"))
     connection.execute(_sql("what_was_touched"))
+    return equal
+
+
+def _compare_sums(connection: psycopg.Connection) -> int:
+    connection.execute(_sql("not_as_written_once"))
+    connection.execute("ANALYZE touched")
+    connection.execute(_sql("sums"))
+    connection.execute(_sql("of_differing_workspaces"))
+    return connection.execute(_sql("equal_by_sum")).fetchone()[0]
 
 
 def _compare(connection: psycopg.Connection, *, since: int) -> Reconciliation:
-    _look_at(connection, since)
+    equal = _look_at(connection, since)
     connection.execute(_sql("newer"))
     connection.execute("ANALYZE newer")
     connection.execute(_sql("live"))
@@ -184,8 +201,8 @@ def _compare(connection: psycopg.Connection, *, since: int) -> Reconciliation:
     if figures is None or figures[0] is None:
         raise GoldMissing("there are no facts to reconcile: run `outlay build`")
     explained = tuple(_explain(connection, *pair) for pair in sorted(ids)[:MOST_EXPLAINED])
-    batch_id, *counts = figures
-    found = Reconciliation(batch_id, since, *counts, len(ids), explained, cells, totals)
+    batch_id, live, gold, quarantined = figures
+    found = Reconciliation(batch_id, since, equal + live, equal + gold, quarantined, len(ids), explained, cells, totals)
     if found.holds:
         connection.execute(_sql("held"), {"since": since})
     return found

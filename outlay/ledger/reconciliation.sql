@@ -8,12 +8,6 @@ INNER JOIN gold.reconciled AS r ON r.made = p.made AND r.batch_id <= p.batch_id
 WHERE p.model = 'fct_transactions'
   AND (SELECT max(w.at) FROM gold.reconciled AS w WHERE w.made = p.made AND w.was_whole) > now() - %(whole_every)s
 
--- name: everything
-CREATE TEMPORARY VIEW transactions_looked_at AS SELECT * FROM live.transactions;
-CREATE TEMPORARY VIEW parts_looked_at AS SELECT * FROM live.current_parts;
-CREATE TEMPORARY VIEW totals_looked_at AS SELECT * FROM live.monthly_totals;
-CREATE TEMPORARY VIEW facts_looked_at AS SELECT * FROM gold.fct_transactions
-
 -- name: touched
 -- The transactions of which the batches since then hold an event.
 CREATE TEMPORARY TABLE touched ON COMMIT DROP AS
@@ -27,6 +21,99 @@ FROM silver.quarantine AS q
 INNER JOIN gold.progress AS p ON p.model = 'fct_transactions' AND q.batch_id <= p.batch_id
 WHERE q.batch_id > %(since)s AND q.topic = 'transaction' AND q.workspace_id IS NOT NULL AND q.entity_id IS NOT NULL
 
+-- name: not_as_written_once
+-- The transactions that a comparison of the sums of whole workspaces leaves out, since the layers hold more of them than
+-- the one event that all agree on: those with several events, with one in quarantine, and what live has changed since.
+CREATE TEMPORARY TABLE touched ON COMMIT DROP AS
+SELECT e.workspace_id, e.transaction_id
+FROM silver.transaction_events AS e
+INNER JOIN gold.progress AS p ON p.model = 'fct_transactions' AND e.batch_id <= p.batch_id
+WHERE e.version > 1 OR e.decision <> 'accepted'
+UNION
+SELECT q.workspace_id, q.entity_id
+FROM silver.quarantine AS q
+INNER JOIN gold.progress AS p ON p.model = 'fct_transactions' AND q.batch_id <= p.batch_id
+WHERE q.topic = 'transaction' AND q.workspace_id IS NOT NULL AND q.entity_id IS NOT NULL
+UNION
+SELECT t.workspace_id, t.transaction_id
+FROM live.transactions AS t
+LEFT JOIN reached AS r ON r.topic_id = t.topic_id AND r.partition = t.partition
+WHERE t."offset" >= coalesce(r.next_offset, 0)
+
+-- name: sums
+-- Of all others, count and sum of what each line, each event and each event's line hashes to, by workspace and layer.
+-- Equal sums of 64 bits are equal contents: a fault that keeps them would have to be made.
+CREATE TEMPORARY TABLE sums ON COMMIT DROP AS
+WITH live AS (
+    SELECT t.workspace_id, t.operation = 'voided' AS is_voided, coalesce(l.line_no, 1) = 1 AS is_first,
+           hash_record_extended((t.transaction_id, coalesce(l.line_id, t.transaction_id), t.version, t.kind, t.status, t.occurred_on,
+                                 t.account_id, t.merchant, t.currency, c.category_id, coalesce(l.amount, t.amount)), 0) AS fact,
+           hash_record_extended((t.topic_id, t.partition, t."offset", t.transaction_id, t.version, t.kind, t.status, t.occurred_on,
+                                 t.account_id, t.merchant, t.currency), 0) AS event,
+           hash_record_extended((t.topic_id, t.partition, t."offset", t.transaction_id, coalesce(l.line_id, t.transaction_id),
+                                 c.category_id, coalesce(l.amount, t.amount)), 0) AS line
+    FROM live.transactions AS t
+    LEFT JOIN live.transaction_lines AS l ON l.workspace_id = t.workspace_id AND l.transaction_id = t.transaction_id
+    CROSS JOIN LATERAL (
+        SELECT coalesce(CASE WHEN l.line_id IS NULL THEN t.category_id ELSE l.category_id END, 'uncategorised')
+    ) AS c (category_id)
+    WHERE NOT EXISTS (SELECT FROM touched AS o WHERE o.workspace_id = t.workspace_id AND o.transaction_id = t.transaction_id)
+),
+
+live_sums AS (
+    SELECT workspace_id, count(*) FILTER (WHERE is_first AND NOT is_voided) AS transactions,
+           (count(*) FILTER (WHERE NOT is_voided), sum(fact) FILTER (WHERE NOT is_voided)) AS facts,
+           (count(*) FILTER (WHERE is_first), sum(event) FILTER (WHERE is_first)) AS events,
+           (count(*), sum(line)) AS lines
+    FROM live GROUP BY workspace_id
+),
+
+gold_sums AS (
+    SELECT f.workspace_id,
+           (count(*), sum(hash_record_extended((f.transaction_id, f.line_id, f.version, f.kind, f.status, f.occurred_on,
+                                                f.account_id, f.merchant, f.currency, f.category_id, f.amount), 0))) AS facts
+    FROM gold.fct_transactions AS f
+    WHERE NOT EXISTS (SELECT FROM touched AS o WHERE o.workspace_id = f.workspace_id AND o.transaction_id = f.transaction_id)
+    GROUP BY f.workspace_id
+),
+
+event_sums AS (
+    SELECT e.workspace_id,
+           (count(*), sum(hash_record_extended((e.topic_id, e.partition, e."offset", e.transaction_id, e.version, e.kind, e.status,
+                                                e.occurred_on, e.account_id, e.merchant, e.currency), 0))) AS events
+    FROM silver.transaction_events AS e
+    INNER JOIN gold.progress AS p ON p.model = 'fct_transactions' AND e.batch_id <= p.batch_id
+    WHERE NOT EXISTS (SELECT FROM touched AS o WHERE o.workspace_id = e.workspace_id AND o.transaction_id = e.transaction_id)
+    GROUP BY e.workspace_id
+),
+
+line_sums AS (
+    SELECT s.workspace_id,
+           (count(*), sum(hash_record_extended((s.topic_id, s.partition, s."offset", s.transaction_id, s.line_id,
+                                                coalesce(s.category_id, 'uncategorised'), s.amount), 0))) AS lines
+    FROM silver.transaction_lines AS s
+    INNER JOIN gold.progress AS p ON p.model = 'fct_transactions' AND s.batch_id <= p.batch_id
+    WHERE NOT EXISTS (SELECT FROM touched AS o WHERE o.workspace_id = s.workspace_id AND o.transaction_id = s.transaction_id)
+    GROUP BY s.workspace_id
+)
+
+SELECT workspace_id, coalesce(l.transactions, 0) AS transactions,
+       coalesce(l.facts, (0::bigint, null::numeric)) IS NOT DISTINCT FROM coalesce(g.facts, (0::bigint, null::numeric))
+       AND l.events IS NOT DISTINCT FROM e.events AND l.lines IS NOT DISTINCT FROM s.lines AS are_equal
+FROM live_sums AS l
+FULL JOIN gold_sums AS g USING (workspace_id)
+FULL JOIN event_sums AS e USING (workspace_id)
+FULL JOIN line_sums AS s USING (workspace_id)
+
+-- name: of_differing_workspaces
+-- All transactions of a workspace whose sums differ: the one at fault is among them.
+INSERT INTO touched (workspace_id, transaction_id)
+SELECT t.workspace_id, t.transaction_id FROM live.transactions AS t INNER JOIN sums AS s USING (workspace_id) WHERE NOT s.are_equal
+UNION
+SELECT f.workspace_id, f.transaction_id FROM gold.fct_transactions AS f INNER JOIN sums AS s USING (workspace_id) WHERE NOT s.are_equal
+EXCEPT
+SELECT workspace_id, transaction_id FROM touched
+
 -- name: months_touched
 -- The months that one of them was ever entered under: the rest of a month is recounted with it.
 CREATE TEMPORARY TABLE months_touched ON COMMIT DROP AS
@@ -34,9 +121,7 @@ SELECT DISTINCT e.workspace_id, date_trunc('month', e.occurred_on::timestamp)::d
 FROM touched
 INNER JOIN silver.transaction_events AS e USING (workspace_id, transaction_id)
 
--- name: what_was_touched
-CREATE TEMPORARY VIEW transactions_looked_at AS
-SELECT t.* FROM live.transactions AS t INNER JOIN touched USING (workspace_id, transaction_id);
+-- name: months_of_what_was_touched
 CREATE TEMPORARY VIEW parts_looked_at AS
 SELECT p.*
 FROM months_touched AS m
@@ -44,7 +129,15 @@ INNER JOIN live.transactions AS d
     ON d.workspace_id = m.workspace_id AND d.occurred_on >= m.month AND d.occurred_on < m.month + interval '1 month'
 INNER JOIN live.current_parts AS p ON p.workspace_id = d.workspace_id AND p.transaction_id = d.transaction_id;
 CREATE TEMPORARY VIEW totals_looked_at AS
-SELECT t.* FROM live.monthly_totals AS t INNER JOIN months_touched USING (workspace_id, month);
+SELECT t.* FROM live.monthly_totals AS t INNER JOIN months_touched USING (workspace_id, month)
+
+-- name: all_months
+CREATE TEMPORARY VIEW parts_looked_at AS SELECT * FROM live.current_parts;
+CREATE TEMPORARY VIEW totals_looked_at AS SELECT * FROM live.monthly_totals
+
+-- name: what_was_touched
+CREATE TEMPORARY VIEW transactions_looked_at AS
+SELECT t.* FROM live.transactions AS t INNER JOIN touched USING (workspace_id, transaction_id);
 CREATE TEMPORARY VIEW facts_looked_at AS
 SELECT f.* FROM gold.fct_transactions AS f INNER JOIN touched USING (workspace_id, transaction_id)
 
@@ -189,6 +282,9 @@ FROM totals_looked_at AS t
 FULL JOIN recount AS r USING (workspace_id, month, account_id, category_id, currency, kind)
 WHERE (coalesce(t.lines, 0), coalesce(t.amount, 0)) <> (coalesce(r.lines, 0), coalesce(r.amount, 0))
 ORDER BY workspace_id, month, account_id, category_id, currency, kind
+
+-- name: equal_by_sum
+SELECT coalesce(sum(transactions), 0)::bigint FROM sums WHERE are_equal
 
 -- name: figures
 SELECT (SELECT batch_id FROM gold.progress WHERE model = 'fct_transactions') AS batch_id,

@@ -15,6 +15,9 @@ BYPASSES_RLS = {"projector", "pipeline", "dbt", "dev"}
 OWN_SCHEMA = {"dagster": "dagster", "registry": "registry"}
 """Roles of programs that make their own tables, each in a schema of its own, which its search path names."""
 
+WORK_MEM = {"dbt": "64MB"}
+"""For each sort and hash table of roles that look at whole tables, where another amount than the server's is right."""
+
 
 def provision(here: Settings) -> tuple[str | None, str]:
     """Create what is missing and apply the migrations; returns the revisions before and after.
@@ -57,6 +60,8 @@ def _ensure_role(connection: psycopg.Connection, here: Settings, role: Role) -> 
             sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}").format(sql.Identifier(schema), name)
         )
         connection.execute(sql.SQL("ALTER ROLE {} SET search_path = {}").format(name, sql.Identifier(schema)))
+    if memory := WORK_MEM.get(role):
+        connection.execute(sql.SQL("ALTER ROLE {} SET work_mem = {}").format(name, memory))
 
 
 def _scram(connection: psycopg.Connection, user: str, password: str) -> str:

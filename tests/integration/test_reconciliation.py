@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -94,6 +94,55 @@ def test_a_monthly_total_that_is_not_what_its_transactions_come_to_is_named(buil
     assert (total.month, total.category_id, total.kind) == (date(2026, 3, 1), "food.groceries", "expense")
     assert (total.kept_amount - total.amount, total.kept_lines - total.lines) == (1, 2)
     warehouse.connection.execute(spoil, (-1, -2))
+    assert reconcile(whole=True).holds
+
+
+COMPARED = {
+    "version": 7,
+    "kind": "transfer",
+    "status": "scheduled",
+    "occurred_on": date(2026, 2, 28),
+    "account_id": UUID(int=5),
+    "merchant": "Nobody",
+    "currency": "XTS",
+    "category_id": "travel",
+    "amount": Decimal("4.4900"),
+}
+
+
+@pytest.mark.parametrize("layer", ["live", "silver", "gold"])
+@pytest.mark.parametrize("column", COMPARED)
+def test_a_transaction_of_which_one_column_differs_is_named_among_all(built, layer, column):
+    warehouse, purchases = built
+    line = column in ("category_id", "amount")
+    table = {
+        "live": "live.transactions",
+        "silver": "silver.transaction_lines" if line else "silver.transaction_events",
+        "gold": "gold.fct_transactions",
+    }[layer]
+    transaction_id = purchases[15]["transaction_id"]
+    where = f"WHERE transaction_id = '{transaction_id}'"
+    [(kept,)] = warehouse.connection.execute(f"SELECT {column} FROM {table} {where}").fetchall()
+    put = f"UPDATE {table} SET {column} = %s {where}"
+    assert warehouse.connection.execute(put, (COMPARED[column],)).rowcount == 1
+    found = reconcile(whole=True)
+    assert warehouse.connection.execute(put, (kept,)).rowcount == 1
+    assert [(d.transaction_id, d.layer) for d in found.differences] == [(transaction_id, layer)]
+    assert column.removeprefix("category_").removesuffix("_id") in found.differences[0].detail or line
+    assert (found.holds, found.differing, found.live, found.gold) == (False, 1, 21, 21)
+
+
+def test_two_whose_amounts_were_exchanged_are_named_though_all_sums_agree(built):
+    warehouse, purchases = built
+    one, other = (purchases[n]["transaction_id"] for n in (13, 17))  # of one month and category
+    put = "UPDATE gold.fct_transactions SET amount = amount + %s WHERE transaction_id = %s"
+    for amount, transaction_id in ((1, one), (-1, other)):
+        warehouse.connection.execute(put, (amount, transaction_id))
+    found = reconcile(whole=True)
+    for amount, transaction_id in ((-1, one), (1, other)):
+        warehouse.connection.execute(put, (amount, transaction_id))
+    assert {(d.transaction_id, d.layer) for d in found.differences} == {(one, "gold"), (other, "gold")}
+    assert (found.cells, found.totals) == ((), ())
     assert reconcile(whole=True).holds
 
 

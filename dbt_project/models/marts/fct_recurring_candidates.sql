@@ -1,4 +1,9 @@
-{{ config(topics=['transaction'], touched='int_merchants_named', replace_by=['workspace_id', 'merchant']) }}
+{{ config(
+    topics=['transaction'],
+    touched='int_merchants_named',
+    replace_by=['workspace_id', 'merchant'],
+    pre_hook='set local enable_hashagg = off',
+) }}
 
 with touched as (
     {{ merchants_touched() }}
@@ -30,17 +35,24 @@ payments as (
     ) as newest
 ),
 
--- All payments of one kind to a merchant are a series, and so are those of one amount, where there are enough.
+-- All payments of one kind to a merchant are a series, and so are those of one amount, where there are enough. From here on
+-- all follows the order of the index, merchant by merchant: nothing is sorted but the payments of one. It does so as long as nothing
+-- is hashed, which the planner would take for cheaper.
 counted as (
     select *, count(*) over (partition by workspace_id, merchant, kind, currency, amount) as of_this_amount
     from payments
 ),
 
 series as (
-    select workspace_id, merchant, kind, currency, null::numeric as steady_amount, occurred_on, amount, transaction_id from counted
-    union all
-    select workspace_id, merchant, kind, currency, amount as steady_amount, occurred_on, amount, transaction_id from counted
-    where of_this_amount >= 3
+    select
+        counted.workspace_id, counted.merchant, counted.kind, counted.currency, of_all.steady_amount, counted.occurred_on,
+        counted.amount, counted.transaction_id
+    from counted
+    cross join lateral (
+        select null::numeric as steady_amount
+        union all
+        select counted.amount where counted.of_this_amount >= 3
+    ) as of_all
 ),
 
 days as (
@@ -70,8 +82,8 @@ measured as (
         count(*) as payments,
         min(occurred_on) as first_on,
         max(occurred_on) as last_on,
-        (array_agg(transaction_id order by occurred_on desc))[1] as last_transaction_id,
-        (array_agg(amount order by occurred_on desc))[1] as last_amount,
+        (array_agg(transaction_id order by occurred_on))[count(*)] as last_transaction_id,
+        (array_agg(amount order by occurred_on))[count(*)] as last_amount,
         array_agg(days_between) filter (where days_between is not null) as gaps,
         percentile_disc(0.5) within group (order by days_between) as usual_days,
         percentile_disc(0.5) within group (order by amount) as usual_amount,
