@@ -122,8 +122,8 @@ def test_a_transaction_of_which_one_column_differs_is_named_among_all(built, lay
     }[layer]
     transaction_id = purchases[15]["transaction_id"]
     where = f"WHERE transaction_id = '{transaction_id}'"
-    [(kept,)] = warehouse.connection.execute(f"SELECT {column} FROM {table} {where}").fetchall()
-    put = f"UPDATE {table} SET {column} = %s {where}"
+    [(kept,)] = warehouse.connection.execute(f"SELECT {column} FROM {table} {where}").fetchall()  # noqa: S608
+    put = f"UPDATE {table} SET {column} = %s {where}"  # noqa: S608
     assert warehouse.connection.execute(put, (COMPARED[column],)).rowcount == 1
     found = reconcile(whole=True)
     assert warehouse.connection.execute(put, (kept,)).rowcount == 1

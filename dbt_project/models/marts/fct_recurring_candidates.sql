@@ -49,9 +49,9 @@ series as (
         counted.amount, counted.transaction_id
     from counted
     cross join lateral (
-        select null::numeric as steady_amount
-        union all
-        select counted.amount where counted.of_this_amount >= 3
+        select amounts.steady_amount
+        from (values (null::numeric), (counted.amount)) as amounts (steady_amount)
+        where amounts.steady_amount is null or counted.of_this_amount >= 3
     ) as of_all
 ),
 
