@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -21,6 +22,7 @@ from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, TextIO
 
+from bench import sizes
 from bench.households import Street
 from bench.purchases import wait_until_read
 from outlay.db import session
@@ -41,7 +43,7 @@ def main() -> None:
     refuse_used_log()
     street = Street()
     measured = [_measure(street, size, chosen.more, to) for size in sorted(chosen.sizes)]
-    found = {"sizes": measured, "ratios": _ratios(measured)}
+    found = {"cores": os.cpu_count(), "sizes": measured, "ratios": _ratios(measured)}
     if chosen.json:
         print(json.dumps(found, indent=2))
     else:
@@ -56,7 +58,7 @@ def _measure(street: Street, size: int, more: int, to: TextIO) -> dict[str, Any]
     events = _in_log()
     _tell(events, "all", full := _build(), to)
     _tell(events, f"{more:,} more", on_top := _on_top(street, more), to)
-    return {"events": events, "full": full, "more": more, "on_top": on_top}
+    return {"events": events, "full": full, "more": more, "on_top": on_top, "bytes": sizes.taken()}
 
 
 def _on_top(street: Street, more: int) -> dict[str, Any]:

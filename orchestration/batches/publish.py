@@ -55,8 +55,12 @@ def publish(connection: psycopg.Connection, lake: str, topic: str, *, run_id: st
     published = Published(topic, rows=dict.fromkeys(TABLES[topic].values(), 0))
     batches = staged(connection, topic)
     refuse_unaudited(batches)
+    untold = dict(published.rows)
     for place, batch in enumerate(batches, 1):
-        _publish(connection, lake, batch, run_id, published, is_last=place == len(batches))
+        for table, rows in _publish(connection, lake, batch, run_id, published).items():
+            untold[table] += rows
+            if tell_planner(connection, table, untold[table], share=0.0 if place == len(batches) else 0.5):
+                untold[table] = 0
     return published
 
 
@@ -72,14 +76,9 @@ def refuse_unaudited(batches: Sequence[Staged]) -> None:
 
 
 def _publish(
-    connection: psycopg.Connection,
-    lake: str,
-    batch: Staged,
-    run_id: str | None,
-    published: Published,
-    *,
-    is_last: bool,
-) -> None:
+    connection: psycopg.Connection, lake: str, batch: Staged, run_id: str | None, published: Published
+) -> dict[str, int]:
+    """Publish one batch, and add it to what is `published`; returns its rows by table."""
     with connection.transaction():
         if not connection.execute("DELETE FROM silver.staged WHERE path = %s", (batch.path,)).rowcount:
             raise NotAudited(f"{batch.path} was replaced or published by another run meanwhile: build again")
@@ -95,18 +94,22 @@ def _publish(
             )
             for part, table in TABLES[batch.topic].items()
         }
-        for table, rows in copied.items():
-            published.rows[table] += rows
-            if is_last:  # nobody asks for them before
-                tell_planner(connection, table, published.rows[table])
+    for table, rows in copied.items():
+        published.rows[table] += rows
     published.rows_read += batch.rows_read
     published.batch_ids.append(batch_id)
+    return copied
 
 
-def tell_planner(connection: psycopg.Connection, table: str, rows: int) -> None:
-    """Let the planner hear of so many new rows of a table, if they are many."""
-    if rows > _MANY:
-        connection.execute(sql.SQL("ANALYZE silver.{}").format(sql.Identifier(table)))
+def tell_planner(connection: psycopg.Connection, table: str, rows: int, *, share: float = 0.0) -> bool:
+    """Let the planner hear of so many new rows of a table, if they are many, and more than that share of those that it
+    knows of; says whether it heard.
+    """
+    known = "SELECT greatest(reltuples, 0) FROM pg_class WHERE oid = %s::regclass"
+    if rows <= _MANY or rows <= share * connection.execute(known, (f"silver.{table}",)).fetchone()[0]:
+        return False
+    connection.execute(sql.SQL("ANALYZE silver.{}").format(sql.Identifier(table)))
+    return True
 
 
 def enter(connection: psycopg.Connection, batch: Staged, run_id: str | None) -> int:

@@ -21,6 +21,7 @@ NAMES = {
     "silver": "bench.silver",
     "warehouse": "bench.warehouse",
     "orchestration": "bench.orchestration",
+    "growth": "bench.growth",
 }
 
 

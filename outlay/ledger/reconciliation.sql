@@ -42,21 +42,28 @@ WHERE t."offset" >= coalesce(r.next_offset, 0)
 
 -- name: sums
 -- Of all others, count and sum of what each line, each event and each event's line hashes to, by workspace and layer.
--- Equal sums of 64 bits are equal contents: a fault that keeps them would have to be made.
+-- A record's hash is linear in those of its columns, and would keep the sum when two rows exchange a value: so it is
+-- hashed once more. A number's hash leaves out the sign: so that stands beside it.
 CREATE TEMPORARY TABLE sums ON COMMIT DROP AS
 WITH live AS (
     SELECT t.workspace_id, t.operation = 'voided' AS is_voided, coalesce(l.line_no, 1) = 1 AS is_first,
-           hash_record_extended((t.transaction_id, coalesce(l.line_id, t.transaction_id), t.version, t.kind, t.status, t.occurred_on,
-                                 t.account_id, t.merchant, t.currency, c.category_id, coalesce(l.amount, t.amount)), 0) AS fact,
-           hash_record_extended((t.topic_id, t.partition, t."offset", t.transaction_id, t.version, t.kind, t.status, t.occurred_on,
-                                 t.account_id, t.merchant, t.currency), 0) AS event,
-           hash_record_extended((t.topic_id, t.partition, t."offset", t.transaction_id, coalesce(l.line_id, t.transaction_id),
-                                 c.category_id, coalesce(l.amount, t.amount)), 0) AS line
+           hashtextextended(hash_record_extended((
+               t.transaction_id, c.line_id, t.version, t.kind, t.status, t.occurred_on, t.account_id, t.merchant, t.currency,
+               c.category_id, c.amount, c.amount < 0
+           ), 0)::text, 0) AS fact,
+           hashtextextended(hash_record_extended((
+               t.topic_id, t.partition, t."offset", t.transaction_id, t.version, t.kind, t.status, t.occurred_on, t.account_id,
+               t.merchant, t.currency
+           ), 0)::text, 0) AS event,
+           hashtextextended(hash_record_extended((
+               t.topic_id, t.partition, t."offset", t.transaction_id, c.line_id, c.category_id, c.amount, c.amount < 0
+           ), 0)::text, 0) AS line
     FROM live.transactions AS t
     LEFT JOIN live.transaction_lines AS l ON l.workspace_id = t.workspace_id AND l.transaction_id = t.transaction_id
     CROSS JOIN LATERAL (
-        SELECT coalesce(CASE WHEN l.line_id IS NULL THEN t.category_id ELSE l.category_id END, 'uncategorised')
-    ) AS c (category_id)
+        SELECT coalesce(l.line_id, t.transaction_id), coalesce(l.amount, t.amount),
+               coalesce(CASE WHEN l.line_id IS NULL THEN t.category_id ELSE l.category_id END, 'uncategorised')
+    ) AS c (line_id, amount, category_id)
     WHERE NOT EXISTS (SELECT FROM touched AS o WHERE o.workspace_id = t.workspace_id AND o.transaction_id = t.transaction_id)
 ),
 
@@ -70,8 +77,10 @@ live_sums AS (
 
 gold_sums AS (
     SELECT f.workspace_id,
-           (count(*), sum(hash_record_extended((f.transaction_id, f.line_id, f.version, f.kind, f.status, f.occurred_on,
-                                                f.account_id, f.merchant, f.currency, f.category_id, f.amount), 0))) AS facts
+           (count(*), sum(hashtextextended(hash_record_extended((
+               f.transaction_id, f.line_id, f.version, f.kind, f.status, f.occurred_on, f.account_id, f.merchant, f.currency,
+               f.category_id, f.amount, f.amount < 0
+           ), 0)::text, 0))) AS facts
     FROM gold.fct_transactions AS f
     WHERE NOT EXISTS (SELECT FROM touched AS o WHERE o.workspace_id = f.workspace_id AND o.transaction_id = f.transaction_id)
     GROUP BY f.workspace_id
@@ -79,8 +88,10 @@ gold_sums AS (
 
 event_sums AS (
     SELECT e.workspace_id,
-           (count(*), sum(hash_record_extended((e.topic_id, e.partition, e."offset", e.transaction_id, e.version, e.kind, e.status,
-                                                e.occurred_on, e.account_id, e.merchant, e.currency), 0))) AS events
+           (count(*), sum(hashtextextended(hash_record_extended((
+               e.topic_id, e.partition, e."offset", e.transaction_id, e.version, e.kind, e.status, e.occurred_on, e.account_id,
+               e.merchant, e.currency
+           ), 0)::text, 0))) AS events
     FROM silver.transaction_events AS e
     INNER JOIN gold.progress AS p ON p.model = 'fct_transactions' AND e.batch_id <= p.batch_id
     WHERE NOT EXISTS (SELECT FROM touched AS o WHERE o.workspace_id = e.workspace_id AND o.transaction_id = e.transaction_id)
@@ -89,8 +100,10 @@ event_sums AS (
 
 line_sums AS (
     SELECT s.workspace_id,
-           (count(*), sum(hash_record_extended((s.topic_id, s.partition, s."offset", s.transaction_id, s.line_id,
-                                                coalesce(s.category_id, 'uncategorised'), s.amount), 0))) AS lines
+           (count(*), sum(hashtextextended(hash_record_extended((
+               s.topic_id, s.partition, s."offset", s.transaction_id, s.line_id, coalesce(s.category_id, 'uncategorised'), s.amount,
+               s.amount < 0
+           ), 0)::text, 0))) AS lines
     FROM silver.transaction_lines AS s
     INNER JOIN gold.progress AS p ON p.model = 'fct_transactions' AND s.batch_id <= p.batch_id
     WHERE NOT EXISTS (SELECT FROM touched AS o WHERE o.workspace_id = s.workspace_id AND o.transaction_id = s.transaction_id)

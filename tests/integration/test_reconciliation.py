@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from itertools import combinations
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -16,10 +18,18 @@ from tests.integration.warehouse import Warehouse, amended, build, opened, purch
 pytestmark = [pytest.mark.integration, pytest.mark.small]
 
 
+DIFFERENT = range(13, 20)
+"""Purchases of which each has a merchant and an amount of its own."""
+
+
+def different(n: int) -> dict[str, Any]:
+    return {"merchant": f"Shop {n}", "amount": Decimal(f"{n * n}.2500")} if n in DIFFERENT else {}
+
+
 @pytest.fixture(scope="module")
 def built(stack, tmp_path_factory) -> Iterator[tuple[Warehouse, list[dict]]]:
     with opened(stack, tmp_path_factory.mktemp("lake")) as warehouse:
-        purchases = [purchase(occurred_on=date(2026, 1 + n % 4, 1)) for n in range(20)]
+        purchases = [purchase(occurred_on=date(2026, 1 + n % 4, 1), **different(n)) for n in range(20)]
         parts = [events.line(Decimal("3.0000"), line_id=uuid4()), events.line(Decimal("1.5000"), line_id=uuid4())]
         voided, bad = purchase(), purchase(amount=Decimal("-4.5000"))
         warehouse.publish(*purchases, purchase(lines=parts), voided, bad, quarantined=frozenset({bad["event_id"]}))
@@ -132,18 +142,42 @@ def test_a_transaction_of_which_one_column_differs_is_named_among_all(built, lay
     assert (found.holds, found.differing, found.live, found.gold) == (False, 1, 21, 21)
 
 
-def test_two_whose_amounts_were_exchanged_are_named_though_all_sums_agree(built):
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("gold.fct_transactions", "amount"),
+        ("gold.fct_transactions", "merchant"),
+        ("gold.fct_transactions", "occurred_on"),
+        ("silver.transaction_lines", "amount"),
+        ("silver.transaction_events", "merchant"),
+    ],
+)
+def test_two_that_have_each_others_value_are_named_whichever_two_they_are(built, table, column):
     warehouse, purchases = built
-    one, other = (purchases[n]["transaction_id"] for n in (13, 17))  # of one month and category
-    put = "UPDATE gold.fct_transactions SET amount = amount + %s WHERE transaction_id = %s"
-    for amount, transaction_id in ((1, one), (-1, other)):
-        warehouse.connection.execute(put, (amount, transaction_id))
-    found = reconcile(whole=True)
-    for amount, transaction_id in ((-1, one), (1, other)):
-        warehouse.connection.execute(put, (amount, transaction_id))
-    assert {(d.transaction_id, d.layer) for d in found.differences} == {(one, "gold"), (other, "gold")}
-    assert (found.cells, found.totals) == ((), ())
+    exchange = f"""
+        UPDATE {table} AS one SET {column} = other.{column} FROM {table} AS other
+        WHERE (one.transaction_id, other.transaction_id) IN ((%(a)s, %(b)s), (%(b)s, %(a)s))
+    """  # noqa: S608
+    for a, b in combinations((purchases[n] for n in DIFFERENT), 2):
+        if column in a and a[column] == b[column]:
+            continue
+        ids = {"a": a["transaction_id"], "b": b["transaction_id"]}
+        assert warehouse.connection.execute(exchange, ids).rowcount == 2
+        found = reconcile(whole=True)
+        assert warehouse.connection.execute(exchange, ids).rowcount == 2
+        assert {d.transaction_id for d in found.differences} == set(ids.values())
     assert reconcile(whole=True).holds
+
+
+@pytest.mark.parametrize("table", ["gold.fct_transactions", "silver.transaction_lines"])
+def test_an_amount_whose_sign_was_turned_is_named(built, table):
+    warehouse, purchases = built
+    turn = f"UPDATE {table} SET amount = -amount WHERE transaction_id = %s"  # noqa: S608
+    transaction_id = purchases[14]["transaction_id"]
+    assert warehouse.connection.execute(turn, (transaction_id,)).rowcount == 1
+    found = reconcile(whole=True)
+    assert warehouse.connection.execute(turn, (transaction_id,)).rowcount == 1
+    assert [d.transaction_id for d in found.differences] == [transaction_id]
 
 
 def test_each_corrupted_row_is_named_with_its_layer(built):
