@@ -158,19 +158,18 @@ def _since(connection: psycopg.Connection) -> int:
 
 def _look_at(connection: psycopg.Connection, since: int) -> int:
     """Narrow what is read below to what batches above `since` have touched, or to what the sums of a workspace cannot
-    vouch for when that is 0; returns how many transactions they vouch for."""
-    if since:
-        connection.execute(_sql("touched"), {"since": since})
-        equal = 0
-    else:
+    vouch for when that is 0; returns how many transactions they vouch for.
+    """
+    if since == 0:
         equal = _compare_sums(connection)
-    connection.execute("ANALYZE touched")
-    if since:
+        connection.execute(_sql("all_months"))
+    else:
+        equal = 0
+        connection.execute(_sql("touched"), {"since": since})
+        connection.execute("ANALYZE touched")
         connection.execute(_sql("months_touched"))
         connection.execute("ANALYZE months_touched")
         connection.execute(_sql("months_of_what_was_touched"))
-    else:
-        connection.execute(_sql("all_months"))
     connection.execute(_sql("what_was_touched"))
     return equal
 
@@ -180,6 +179,7 @@ def _compare_sums(connection: psycopg.Connection) -> int:
     connection.execute("ANALYZE touched")
     connection.execute(_sql("sums"))
     connection.execute(_sql("of_differing_workspaces"))
+    connection.execute("ANALYZE touched")
     return connection.execute(_sql("equal_by_sum")).fetchone()[0]
 
 
