@@ -18,6 +18,9 @@ _SECONDS_A_YEAR = 365.25 * 86_400
 _UNITS = (("TB", 1e12), ("GB", 1e9), ("MB", 1e6))
 
 
+_STAGING = "staging (Spark)"  # which has every core of the machine
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("found", type=Path, help="what `outlay bench warehouse --json` printed")
@@ -35,10 +38,8 @@ def main() -> None:
         print("\n".join(_table(one, sized)))
 
 
-def of_one_event(measured: Mapping[str, Any], *, cores: int) -> dict[str, dict[str, float]]:
+def of_one_event(measured: Mapping[str, Any], *, cores: int) -> dict[str, Any]:
     """Bytes by store, and microseconds of a full build by step, that one of the measured events took.
-
-    Those of a core are what Spark had while it staged: every core of the machine.
 
     Args:
         measured: one of the ``sizes`` that the benchmark found.
@@ -48,7 +49,7 @@ def of_one_event(measured: Mapping[str, Any], *, cores: int) -> dict[str, dict[s
     ends, steps = full["ends_after"], full["steps"]
     spent = {
         "landing": ends["bronze"],
-        "staging (Spark)": steps["silver/transaction_batch"],
+        _STAGING: steps["silver/transaction_batch"],
         "publication": steps["silver/transaction_events"],
         "models and their tests (dbt)": ends["gold"] - ends["silver"],
         "checks on gold": full["seconds"] - ends["gold"],
@@ -57,23 +58,23 @@ def of_one_event(measured: Mapping[str, Any], *, cores: int) -> dict[str, dict[s
     return {
         "bytes": {store: taken / more for store, taken in measured["bytes"].items()},
         "us": {step: seconds / events * 1e6 for step, seconds in spent.items()},
-        "us_of_a_core": {"staging (Spark)": spent["staging (Spark)"] / events * 1e6 * cores},
+        "staging_core_us": spent[_STAGING] / events * 1e6 * cores,
     }
 
 
-def of_many(one: Mapping[str, Mapping[str, float]], events: int, *, years: float, peak: float) -> dict[str, Any]:
+def of_many(one: Mapping[str, Any], events: int, *, years: float, peak: float) -> dict[str, Any]:
     """What so many events take, which came over `years` years, in the busiest hour `peak` times as many as usual."""
     return {
         "events": events,
         "bytes": {store: taken * events for store, taken in one["bytes"].items()},
         "full_build_hours": sum(one["us"].values()) * events / 3600e6,
-        "staging_core_hours": one["us_of_a_core"]["staging (Spark)"] * events / 3600e6,
+        "staging_core_hours": one["staging_core_us"] * events / 3600e6,
         "events_a_day": events / years / 365.25,
         "events_a_second_at_most": events / years / _SECONDS_A_YEAR * peak,
     }
 
 
-def _table(one: Mapping[str, Mapping[str, float]], sized: Sequence[Mapping[str, Any]]) -> list[str]:
+def _table(one: Mapping[str, Any], sized: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = [_row("events", "one", [f"{size['events']:,}" for size in sized])]
     lines += [
         _row(store.replace("_", ", ", 1), f"{taken:,.0f} B", [_bytes(size["bytes"][store]) for size in sized])
@@ -83,11 +84,13 @@ def _table(one: Mapping[str, Mapping[str, float]], sized: Sequence[Mapping[str, 
         _row(step, f"{us:.1f} us", [_hours(us * size["events"] / 3600e6) for size in sized])
         for step, us in one["us"].items()
     ]
-    us, of_a_core = sum(one["us"].values()), one["us_of_a_core"]["staging (Spark)"]
+    us = sum(one["us"].values())
     lines += [
         _row("full build", f"{us:.1f} us", [_hours(size["full_build_hours"]) for size in sized]),
         _row(
-            "staging, hours of one core", f"{of_a_core:.1f} us", [_hours(size["staging_core_hours"]) for size in sized]
+            "staging, hours of one core",
+            f"{one['staging_core_us']:.1f} us",
+            [_hours(size["staging_core_hours"]) for size in sized],
         ),
         _row("events a day", "", [f"{size['events_a_day']:,.0f}" for size in sized]),
         _row("a second, at most", "", [f"{size['events_a_second_at_most']:,.1f}" for size in sized]),

@@ -184,6 +184,7 @@ def _compare_sums(connection: psycopg.Connection) -> int:
 
 
 def _compare(connection: psycopg.Connection, *, since: int) -> Reconciliation:
+    connection.execute(_sql("changed_since"))
     equal = _look_at(connection, since)
     connection.execute(_sql("newer"))
     connection.execute("ANALYZE newer")

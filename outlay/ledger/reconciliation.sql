@@ -35,10 +35,7 @@ FROM silver.quarantine AS q
 INNER JOIN gold.progress AS p ON p.model = 'fct_transactions' AND q.batch_id <= p.batch_id
 WHERE q.topic = 'transaction' AND q.workspace_id IS NOT NULL AND q.entity_id IS NOT NULL
 UNION
-SELECT t.workspace_id, t.transaction_id
-FROM live.transactions AS t
-LEFT JOIN reached AS r ON r.topic_id = t.topic_id AND r.partition = t.partition
-WHERE t."offset" >= coalesce(r.next_offset, 0)
+SELECT workspace_id, transaction_id FROM changed_since
 
 -- name: sums
 -- Of all others, count and sum of what each line, each event and each event's line hashes to, by workspace and layer.
@@ -175,13 +172,17 @@ FROM reached AS r
 LEFT JOIN live.offsets AS o ON o.topic = 'transaction' AND o.topic_id = r.topic_id AND o.partition = r.partition
 WHERE coalesce(o.next_offset, 0) < r.next_offset
 
--- name: newer
+-- name: changed_since
 -- What live has changed since.
-CREATE TEMPORARY TABLE newer ON COMMIT DROP AS
+CREATE TEMPORARY VIEW changed_since AS
 SELECT t.workspace_id, t.transaction_id
-FROM transactions_looked_at AS t
+FROM live.transactions AS t
 LEFT JOIN reached AS r ON r.topic_id = t.topic_id AND r.partition = t.partition
 WHERE t."offset" >= coalesce(r.next_offset, 0)
+
+-- name: newer
+CREATE TEMPORARY TABLE newer ON COMMIT DROP AS
+SELECT workspace_id, transaction_id FROM changed_since INNER JOIN touched USING (workspace_id, transaction_id)
 
 -- name: live
 -- Live as of there, line by line. What live has changed since is looked up in its history.
