@@ -23,9 +23,12 @@ RUNS = 2
 _LOADED = "{ workspaceOrError { ... on Workspace { locationEntries { name loadStatus locationOrLoadError { __typename ... on PythonError { message } } } } } }"  # fmt: skip # noqa: E501
 INSTANCE = """\
 storage:
-  postgres:
-    postgres_url:
-      env: OUTLAY_DAGSTER_DSN
+  custom:
+    module: outlay.stack.run_storage
+    class: KeptPostgresStorage
+    config:
+      postgres_url:
+        env: OUTLAY_DAGSTER_DSN
 local_artifact_storage:
   module: dagster._core.storage.root
   class: LocalArtifactStorage
