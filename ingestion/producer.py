@@ -101,7 +101,17 @@ class EventProducer:
         self, topic: str, event: dict[str, Any], value: bytes, on_delivery: Callable[[Delivery], None] | None = None
     ) -> None:
         """As `send`, for an event that was encoded into `value` already."""
-        event_id = event["event_id"]
+        self.send_bytes(topic, event["event_id"], key(topic, event), value, on_delivery)
+
+    def send_bytes(
+        self,
+        topic: str,
+        event_id: UUID,
+        event_key: bytes,
+        value: bytes,
+        on_delivery: Callable[[Delivery], None] | None = None,
+    ) -> None:
+        """As `send`, for an event of which nothing else is at hand."""
 
         def report(error: KafkaError | None, message: Message) -> None:
             on_delivery(
@@ -110,9 +120,7 @@ class EventProducer:
 
         while True:
             try:
-                return self._producer.produce(
-                    topic, value, key(topic, event), on_delivery=report if on_delivery else None
-                )
+                return self._producer.produce(topic, value, event_key, on_delivery=report if on_delivery else None)
             except BufferError:  # drains for certain: what is not acknowledged in time is reported as failed
                 time.sleep(0.005)
 

@@ -13,17 +13,24 @@ from outlay.settings import Role, Settings, settings
 
 @contextmanager
 def session(
-    role: Role, *, workspace_id: UUID | str | None = None, autocommit: bool = False, using: Settings | None = None
+    role: Role,
+    *,
+    workspace_id: UUID | str | None = None,
+    user_id: UUID | None = None,
+    autocommit: bool = False,
+    using: Settings | None = None,
 ) -> Iterator[psycopg.Connection]:
     """A connection as `role`, committed when the block ends and rolled back when it raises.
 
     With `workspace_id`, row-level security lets the session see that workspace and no other; without it, the
-    app's role sees nothing.
+    app's role sees nothing. `user_id` is whom the session works for.
     """
     dsn = (using or settings()).dsn(role)
+    named = {"outlay.workspace_id": workspace_id, "outlay.user_id": user_id}
+    given = {name: str(value) for name, value in named.items() if value is not None}
     with psycopg.connect(dsn, autocommit=autocommit, application_name=f"outlay-{role}") as connection:
-        if workspace_id is not None:
-            connection.execute("SELECT set_config('outlay.workspace_id', %s, false)", (str(workspace_id),))
-            if not autocommit:
-                connection.commit()
+        for setting in given.items():
+            connection.execute("SELECT set_config(%s, %s, false)", setting)
+        if given and not autocommit:
+            connection.commit()
         yield connection

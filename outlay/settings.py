@@ -18,7 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parent.parent
 
-Role = Literal["owner", "projector", "pipeline", "dbt", "dev", "app", "dagster", "registry"]
+Role = Literal["owner", "projector", "pipeline", "dbt", "dev", "app", "auth", "dagster", "registry"]
 """Who talks to PostgreSQL. Each is a database role ``outlay_<name>`` with the rights of its part alone."""
 
 Service = Literal["postgres", "kafka", "registry", "spark", "live", "app", "code", "webserver", "daemon"]
@@ -63,6 +63,12 @@ class Settings(BaseSettings):
         ("127.0.0.1", "localhost", "[::1]"),
         description="Names the app answers to (a JSON list); add a proxy's name. Others are refused: DNS rebinding.",
     )
+    address: str | None = Field(
+        None, description="Where people find the app, such as https://outlay.example.org; mails say it."
+    )
+    sign_up: Literal["open", "closed"] = Field(
+        "open", description="Whether somebody who was not invited may make an account of their own."
+    )
     smtp_url: SecretStr | None = Field(
         None, description="Server that sends mail: smtp://user:password@host:587, or smtps://host:465 for TLS at once."
     )
@@ -79,7 +85,7 @@ class Settings(BaseSettings):
 
     @cached_property
     def secrets(self) -> dict[str, str]:
-        """Passwords made at first start: role name to password, and ``api_token``."""
+        """Passwords made at first start: role name to password, ``api_token``, ``spark_token`` and ``auth_key``."""
         return _read_json(self.home / "secrets.json")
 
     def port(self, service: Service) -> int:
@@ -130,6 +136,11 @@ class Settings(BaseSettings):
         return f"http://127.0.0.1:{self.port('app')}"
 
     @property
+    def public_url(self) -> str:
+        """Where people find the app: this machine's address unless another is set."""
+        return (self.address or self.app_url).rstrip("/")
+
+    @property
     def entry_url(self) -> str:
         """The link that opens the pages without asking for the key, which it holds."""
         return f"{self.app_url}/open?key={self.api_token.get_secret_value()}"
@@ -145,6 +156,14 @@ class Settings(BaseSettings):
         if token is None:
             raise NotConfigured("there is no API token yet: run `outlay up`")
         return SecretStr(token)
+
+    @property
+    def auth_key(self) -> SecretStr:
+        """What the private keys of access tokens are encrypted under."""
+        key = self.secrets.get("auth_key")
+        if key is None:
+            raise NotConfigured("there is no key for access tokens yet: run `outlay up`")
+        return SecretStr(key)
 
     @property
     def _external(self):

@@ -28,6 +28,7 @@ for name in ("uvicorn.access", "uvicorn.error"):
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
+    process.accounts()  # what a process before left in the outbox is appended
     yield
     process.close()
 

@@ -28,6 +28,11 @@ def cookie_name() -> str:
     return f"outlay_{_derived('cookie name')[:8]}"
 
 
+def session_cookie_name() -> str:
+    """The name of the cookie that holds a person's session."""
+    return f"outlay_session_{_derived('session cookie name')[:8]}"
+
+
 def cookie_value() -> str:
     """What the cookie holds."""
     return _derived("cookie value")

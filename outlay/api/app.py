@@ -8,8 +8,8 @@ from fastapi import Depends, FastAPI, Request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
 from starlette.responses import HTMLResponse, PlainTextResponse
 
-from outlay.api import expenses, problems, reference, totals, workspaces
-from outlay.api.caller import holds_key
+from outlay.api import auth, expenses, me, problems, reference, totals, workspaces
+from outlay.api.caller import operator
 from outlay.db import session
 from outlay.settings import settings
 from outlay.stack.metrics import ServicesCollector
@@ -26,10 +26,8 @@ def create() -> FastAPI:
         openapi_url="/openapi.json",
     )
     problems.install(api)
-    locked = [Depends(holds_key)]
-    api.include_router(workspaces.router, dependencies=locked)
-    api.include_router(expenses.router, dependencies=locked)
-    api.include_router(totals.router, dependencies=locked)
+    for part in (auth, me, workspaces, expenses, totals):
+        api.include_router(part.router)
 
     @api.get("/health", tags=["health"])
     def health() -> dict[str, Any]:
@@ -42,7 +40,7 @@ def create() -> FastAPI:
     services.register(ServicesCollector(settings().home))
     ProcessCollector(registry=services)
 
-    @api.get("/metrics", tags=["health"], dependencies=locked, response_class=PlainTextResponse)
+    @api.get("/metrics", tags=["health"], dependencies=[Depends(operator)], response_class=PlainTextResponse)
     def metrics() -> PlainTextResponse:
         """What this process and the embedded servers use, for Prometheus."""
         return PlainTextResponse(generate_latest(services), media_type=CONTENT_TYPE_LATEST)

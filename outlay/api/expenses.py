@@ -10,13 +10,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from ingestion.events import owner_of
 from outlay import money
-from outlay.api.caller import Change, CurrentWorkspace, IdempotencyKey, event_id_of
+from outlay.api.caller import Change, CurrentWorkspace, IdempotencyKey
 from outlay.api.problems import Failed
 from outlay.api.process import ledger
 from outlay.api.schemas import AnswerOut, Changes, ExpenseDetail, ExpenseOut, ExpensesOut, NewExpense
-from outlay.db import session
 from outlay.ledger.commands import Answer, LineDraft, NotFound, TransactionDraft
 from outlay.ledger.queries import choices, expenses
 
@@ -36,9 +34,9 @@ def record(
     answer = ledger().record(
         TransactionDraft(**draft, lines=[LineDraft(**line.model_dump()) for line in expense.lines]),
         workspace_id=workspace.workspace_id,
-        actor_id=owner_of(workspace.workspace_id),
+        actor_id=workspace.actor_id,
         source="api",
-        event_id=expense.event_id or event_id_of(workspace, idempotency_key),
+        event_id=expense.event_id or workspace.event_id(idempotency_key),
     )
     response.headers["Location"] = f"/api/expenses/{answer.entity_id}"
     return _answered(answer, response, created=True)
@@ -59,7 +57,7 @@ def list_expenses(
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> ExpensesOut:
     """One page of transactions; `next` is the cursor of the following page."""
-    with session("app", workspace_id=workspace.workspace_id) as connection:
+    with workspace.session() as connection:
         below = choices.categories(connection).with_below(category) if category else None
         wanted = expenses.Filter(first_day, last_day, below, account, kind, status, text)
         page = expenses.page(connection, wanted, sort=sort, after=cursor, size=limit)
@@ -69,7 +67,7 @@ def list_expenses(
 @router.get("/{transaction_id}", response_model=ExpenseDetail)
 def read(transaction_id: UUID, workspace: CurrentWorkspace, response: Response) -> ExpenseDetail:
     """One transaction as it is now, with its lines; its version is the ETag."""
-    with session("app", workspace_id=workspace.workspace_id) as connection:
+    with workspace.session() as connection:
         expense = expenses.one(connection, transaction_id)
         if expense is None:
             raise NotFound(transaction_id)

@@ -12,6 +12,15 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
+from outlay.accounts.addresses import NotAnAddress
+from outlay.accounts.errors import (
+    NotAdmitted,
+    NotConfirmed,
+    ProfileBehind,
+    SignUpClosed,
+    TooManyAttempts,
+    WeakPassword,
+)
 from outlay.ledger.commands import KafkaUnavailable, NotFound, Refused
 from outlay.ledger.queries import NotBuilt
 from outlay.ledger.queries.expenses import BadCursor
@@ -85,6 +94,31 @@ def install(api: FastAPI) -> None:
     @api.exception_handler(KafkaUnavailable)
     def no_kafka(_: Request, error: KafkaUnavailable) -> JSONResponse:
         return answer(503, str(error), headers={"Retry-After": "5"})
+
+    @api.exception_handler(NotAdmitted)
+    def not_admitted(_: Request, error: NotAdmitted) -> JSONResponse:
+        return answer(401, str(error), headers={"WWW-Authenticate": "Bearer"})
+
+    @api.exception_handler(NotConfirmed)
+    @api.exception_handler(SignUpClosed)
+    def not_allowed(_: Request, error: Exception) -> JSONResponse:
+        return answer(403, str(error))
+
+    @api.exception_handler(TooManyAttempts)
+    def too_many(_: Request, error: TooManyAttempts) -> JSONResponse:
+        return answer(429, str(error), headers={"Retry-After": str(error.retry_after)})
+
+    @api.exception_handler(WeakPassword)
+    def weak(_: Request, error: WeakPassword) -> JSONResponse:
+        return answer(422, str(error), [{"field": "password", "message": str(error)}])
+
+    @api.exception_handler(NotAnAddress)
+    def no_address(_: Request, error: NotAnAddress) -> JSONResponse:
+        return answer(422, str(error), [{"field": "email", "message": str(error)}])
+
+    @api.exception_handler(ProfileBehind)
+    def behind(_: Request, error: ProfileBehind) -> JSONResponse:
+        return answer(503, str(error), headers={"Retry-After": "1"})
 
     @api.exception_handler(psycopg.OperationalError)
     def no_database(_: Request, error: psycopg.OperationalError) -> JSONResponse:

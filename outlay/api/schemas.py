@@ -163,3 +163,4 @@ class WorkspaceOut(BaseModel):
     name: str | None
     currency: str
     time_zone: str | None
+    role: Literal["owner", "editor", "viewer", "unknown"]

@@ -11,7 +11,6 @@ from pydantic import BeforeValidator
 
 from outlay.api.caller import CurrentWorkspace
 from outlay.api.schemas import TotalOut
-from outlay.db import session
 from outlay.ledger.queries import totals
 from outlay.ledger.queries.expenses import Kind
 
@@ -36,5 +35,5 @@ def read_totals(
     kind: Annotated[list[Kind] | None, Query(description="Only these kinds.")] = None,
 ) -> list[totals.Total]:
     """What each month comes to, in the currencies of the purchases: as new as the newest expense, without a scan."""
-    with session("app", workspace_id=workspace.workspace_id) as connection:
+    with workspace.session() as connection:
         return totals.by_month(connection, first, last, by=by, kinds=kind)

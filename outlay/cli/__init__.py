@@ -26,6 +26,7 @@ VERBS = {
     "data-docs": "outlay.cli.stack:data_docs",
     "quarantine": "outlay.cli.quarantine:quarantine",
     "rates": "outlay.cli.rates:rates",
+    "accounts": "outlay.cli.accounts:accounts",
     "bronze": "outlay.cli.bronze:bronze",
     "replay": "outlay.cli.replay:replay",
     "bench": "outlay.cli.bench:bench",

@@ -21,7 +21,7 @@ from ingestion import contracts, rules
 from ingestion.codec import Codec, NotRegistered, RegistryUnavailable
 from ingestion.conformance import NotConforming
 from ingestion.enrich import Enricher
-from ingestion.events import NIL, derived_id, new_id, thing
+from ingestion.events import NIL, derived_id, key, new_id, thing
 from ingestion.producer import KAFKA_LOG, Delivery, EventProducer
 from ingestion.projection.rows import state
 from ingestion.reach import require
@@ -143,7 +143,7 @@ class Ledger:
                 linger=0.05,
             ) as producer,
         ):
-            run = BulkAppend(topic, producer, reader, self._judged, on_progress)
+            run = BulkAppend(topic, producer, reader, self.encoded, on_progress)
             run.await_caught_up(ends)
             return run.run(events)
 
@@ -232,12 +232,12 @@ class Ledger:
         return self._append("transaction", event, wait, ignoring=())
 
     def _append(self, topic: str, event: Event, wait: float, *, ignoring: Iterable[str]) -> Answer:
-        value = self._judged(topic, event)
+        value = self.encoded(topic, event)
         workspace_id = event["workspace_id"] or NIL
         with session("app", workspace_id=workspace_id, autocommit=True, using=self._settings) as connection:
             known = first_sights(connection, workspace_id, event["event_id"])
             if not known:
-                delivery = self._deliver(topic, event, value)
+                delivery = self.deliver(topic, event["event_id"], key(topic, event), value)
                 if not await_decision(connection, topic, delivery.partition, delivery.offset, seconds=wait):
                     return _pending(topic, event, delivery)
                 known = first_sights(connection, workspace_id, event["event_id"])
@@ -260,10 +260,15 @@ class Ledger:
         message = f"event_id {event['event_id']} was used before, with another content: make a new one"
         raise Refused([Problem("event_id_unused", "event_id", message)])
 
-    def _deliver(self, topic: str, event: Event, value: bytes) -> Delivery:
+    def deliver(self, topic: str, event_id: UUID, event_key: bytes, value: bytes) -> Delivery:
+        """Append an event that was encoded and judged before; returns its place in the log.
+
+        Raises:
+            KafkaUnavailable: see `append`.
+        """
         delivered: Future[Delivery] = Future()
         try:
-            self._producer().send_encoded(topic, event, value, delivered.set_result)
+            self._producer().send_bytes(topic, event_id, event_key, value, delivered.set_result)
             delivery = delivered.result(timeout=_PATIENCE + 2)
         except KafkaException as error:
             with self._lock:
@@ -275,8 +280,12 @@ class Ledger:
             raise self._unavailable(delivery.error)
         return delivery
 
-    def _judged(self, topic: str, event: Event) -> bytes:
-        """The event's bytes; refuses what does not fit the contract or breaks a rule, before anything is sent."""
+    def encoded(self, topic: str, event: Event) -> bytes:
+        """The event's bytes; refuses what does not fit the contract or breaks a rule, before anything is sent.
+
+        Raises:
+            Refused: see there. KafkaUnavailable: the schema cannot be read.
+        """
         try:
             with _registry_answers():
                 value = self._codec.encode(topic, event)

@@ -19,12 +19,16 @@ _WAIT = 30  # seconds for live to read an event that the next step builds on
 
 @dataclass(frozen=True)
 class Workspace:
-    """A household or company; amounts are shown in its currency, days begin in its time zone."""
+    """A household or company; amounts are shown in its currency, days begin in its time zone.
+
+    `role`: what whoever looks at it may do there.
+    """
 
     workspace_id: UUID
     name: str | None
     currency: str
     time_zone: str | None
+    role: str = "owner"
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,14 @@ def all_workspaces() -> list[Workspace]:
     """Every workspace of this installation, by name."""
     with session("app") as connection, connection.cursor(row_factory=class_row(Workspace)) as cursor:
         return cursor.execute("SELECT workspace_id, name, currency, time_zone FROM live.all_workspaces()").fetchall()
+
+
+def workspaces_of(user_id: UUID) -> list[Workspace]:
+    """The workspaces that somebody is a member of, by name."""
+    with session("app", user_id=user_id) as connection, connection.cursor(row_factory=class_row(Workspace)) as cursor:
+        return cursor.execute(
+            "SELECT workspace_id, name, currency, time_zone, role FROM live.my_workspaces()"
+        ).fetchall()
 
 
 def ensure_workspace(ledger: Ledger, *, name: str, currency: str, time_zone: str = "UTC") -> Workspace:

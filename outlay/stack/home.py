@@ -13,7 +13,7 @@ from outlay.settings import Role, Settings
 from outlay.stack import files
 from outlay.stack.errors import StackError
 
-PASSWORDS = (*get_args(Role), "api_token", "spark_token")
+PASSWORDS = (*get_args(Role), "api_token", "spark_token", "auth_key")
 _LONGEST_SOCKET = 100  # of 107 bytes; supervisord adds its pid while it makes the socket
 
 

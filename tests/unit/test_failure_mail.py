@@ -6,12 +6,9 @@ import json
 import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes
-from email.message import Message
 
 import pytest
 import trustme
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 from dagster import (
     AssetCheckResult,
@@ -27,40 +24,7 @@ from dagster import (
 from orchestration.automation import failures
 from outlay import mail
 from outlay.settings import settings
-from tests.support import free_port
-
-
-class Inbox:
-    """What a mail server took in. It refuses the address nobody@example.org."""
-
-    def __init__(self) -> None:
-        self.mails: list[Message] = []
-
-    async def handle_RCPT(self, server, session, envelope, address, options):
-        if address.startswith("nobody@"):
-            return "550 no such mailbox"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server, session, envelope):
-        self.mails.append(message_from_bytes(envelope.content))
-        return "250 OK"
-
-
-class Server:
-    """An SMTP server on a port of its own, which can be stopped and started again."""
-
-    def __init__(self, **options: object) -> None:
-        self.port = free_port()
-        self.inbox, self._options = Inbox(), options
-        self.start()
-
-    def start(self) -> None:
-        self._controller = Controller(self.inbox, hostname="127.0.0.1", port=self.port, **self._options)
-        self._controller.start()
-
-    def stop(self) -> None:
-        self._controller.stop()
+from tests.mail_server import Server
 
 
 @pytest.fixture

@@ -1,0 +1,148 @@
+"""Making an account: from an address and a password to a person with a workspace of their own.
+
+Nothing tells whether an address had an account before: the answer, and the time that it takes, are the same, and what
+became of it is in the mail. Where no mail server is set, an address is taken for its owner's, and the account is good
+at once. Only then does anything about a person enter the log.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from ingestion import events
+from ingestion.events import derived_id, new_id
+from outlay.accounts import addresses, attempts, audit, mailed, mails, outbox, passwords
+from outlay.accounts.errors import SignUpClosed, TooManyAttempts
+from outlay.accounts.origin import Origin
+from outlay.accounts.process import Accounts
+from outlay.db import session
+
+
+@dataclass(frozen=True)
+class SignUp:
+    """What somebody gives besides address and password. `currency` and `time_zone` are their first workspace's too."""
+
+    name: str
+    currency: str
+    time_zone: str
+    locale: str | None = None
+
+
+def sign_up(accounts: Accounts, given: SignUp, *, email: str, password: str, origin: Origin) -> None:
+    """Make an account, or send its owner a mail where there is one.
+
+    Raises:
+        SignUpClosed: this installation takes nobody. NotAnAddress, WeakPassword, TooManyAttempts: see there.
+        Refused, KafkaUnavailable: the events cannot be made; nothing was stored.
+    """
+    if accounts.settings.sign_up == "closed":
+        raise SignUpClosed("this installation makes no accounts for people who were not invited")
+    email = addresses.normalised(email)
+    passwords.check(password, about=(email, given.name))
+    with session("auth", using=accounts.settings, autocommit=True) as connection:
+        attempts.admit(connection, attempts.SIGN_UPS, origin.address)
+        kept = passwords.hashed(password)
+        with connection.transaction():
+            mail = _stored(connection, accounts, given, email, kept, origin)
+        may_mail = mail is not None and _may_mail(connection, email)
+    if may_mail:
+        accounts.post.send(mail.subject, mail.text, to=email)
+    accounts.relay.tell()
+
+
+def confirm(accounts: Accounts, code: str, *, origin: Origin) -> None:
+    """Show that the address is theirs, with the code of the mail; the account is good from now on.
+
+    Raises:
+        NotAdmitted: the code is not good. Refused, KafkaUnavailable: as of `sign_up`.
+    """
+    with session("auth", using=accounts.settings) as connection:
+        user_id = mailed.redeem(connection, code, "confirm")
+        welcome(connection, accounts, user_id, origin)
+    accounts.relay.tell()
+
+
+def welcome(connection: psycopg.Connection, accounts: Accounts, user_id: UUID, origin: Origin) -> None:
+    """Make the account good, and its person and first workspace known, in the caller's transaction; once."""
+    row = connection.execute(
+        "SELECT email, sign_up FROM auth.users WHERE user_id = %s AND sign_up IS NOT NULL FOR UPDATE", (user_id,)
+    ).fetchone()
+    if row is None:
+        return
+    email, given = row
+    connection.execute("UPDATE auth.users SET sign_up = NULL, profile_version = 1 WHERE user_id = %s", (user_id,))
+    outbox.put(connection, accounts.ledger, "user", _first_events(user_id, email, SignUp(**given)), user_id=user_id)
+    audit.record(connection, "account_confirmed", origin, user_id=user_id)
+
+
+def _stored(
+    connection: psycopg.Connection, accounts: Accounts, given: SignUp, email: str, kept: str, origin: Origin
+) -> mails.Mail | None:
+    """The mail to send. An address that nobody has confirmed is taken over by whoever signs up last."""
+    now, url = datetime.now(UTC), accounts.settings.public_url
+    user_id, fresh = connection.execute(
+        "INSERT INTO auth.users AS u (user_id, email, email_key, password_hash, password_changed_at, sign_up, "
+        "profile_version, created_at) VALUES (%(id)s, %(email)s, %(key)s, %(hash)s, %(now)s, %(given)s, 0, %(now)s) "
+        "ON CONFLICT (email_key) DO UPDATE SET "
+        "password_hash = CASE WHEN u.sign_up IS NULL THEN u.password_hash ELSE excluded.password_hash END, "
+        "sign_up = CASE WHEN u.sign_up IS NULL THEN NULL ELSE excluded.sign_up END "
+        "RETURNING user_id, sign_up IS NOT NULL",
+        {
+            "id": new_id(),
+            "email": email,
+            "key": addresses.compared(email),
+            "hash": kept,
+            "now": now,
+            "given": Jsonb(asdict(given)),
+        },
+    ).fetchone()
+    if not fresh:
+        audit.record(connection, "sign_up_of_known_address", origin, user_id=user_id)
+        return mails.known_already(url)
+    audit.record(connection, "signed_up", origin, user_id=user_id)
+    if accounts.post.works:
+        return mails.confirm(url, mailed.issue(connection, user_id, "confirm"))
+    welcome(connection, accounts, user_id, origin)
+    return None
+
+
+def _may_mail(connection: psycopg.Connection, email: str) -> bool:
+    try:
+        attempts.admit(connection, attempts.MAILS, addresses.compared(email))
+    except TooManyAttempts:
+        return False
+    return True
+
+
+def _first_events(user_id: UUID, email: str, given: SignUp) -> list[dict]:
+    """The person, their membership and their workspace, under ids that follow from the person's."""
+    workspace_id = derived_id(user_id, "workspace")
+    person = {"name": given.name, "email": email, "locale": given.locale, "time_zone": given.time_zone}
+    workspace = {"name": given.name, "currency": given.currency, "time_zone": given.time_zone}
+    parts = [
+        ("user", user_id, None, person),
+        (
+            "membership",
+            derived_id(workspace_id, "membership", user_id),
+            workspace_id,
+            {"user_id": user_id, "role": "owner"},
+        ),
+        ("workspace", workspace_id, workspace_id, workspace),
+    ]
+    return [
+        events.entity(
+            entity=entity,
+            entity_id=entity_id,
+            state=state,
+            workspace_id=belongs_to,
+            source="api",
+            event_id=derived_id(entity_id, entity, "created"),
+            actor_id=user_id,
+        )
+        for entity, entity_id, belongs_to, state in parts
+    ]

@@ -1,0 +1,142 @@
+"""What the API takes and gives of accounts. Lengths are bounded before anything is computed of a text."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from outlay.accounts.personal_tokens import Scope
+from outlay.accounts.sessions import Kind
+from outlay.api.schemas import Strict
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable() or text != text.strip() or not text:
+        raise ValueError("expected printable characters, without spaces at the ends")
+    return text
+
+
+def _zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"expected a time zone such as Europe/Berlin, got {name!r}")
+    return name
+
+
+Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]
+Email = Annotated[str, Field(min_length=3, max_length=254)]
+Password = Annotated[str, Field(max_length=1_000, json_schema_extra={"format": "password"})]
+Secret = Annotated[str, Field(min_length=1, max_length=200)]
+Zone = Annotated[str, Field(max_length=64), AfterValidator(_zone)]
+Locale = Annotated[str, Field(max_length=35, pattern="^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", description="BCP 47.")]
+
+
+class Said(BaseModel):
+    detail: str
+
+
+class Credentials(Strict):
+    email: Email
+    password: Password
+
+
+class NewUser(Credentials):
+    """Whom to make an account for; currency and time zone are their first workspace's too."""
+
+    name: Name
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$", description="ISO 4217.")] = "EUR"
+    time_zone: Zone = "UTC"
+    locale: Locale | None = None
+
+
+class Code(Strict):
+    code: Secret
+
+
+class LoggedIn(BaseModel):
+    session_id: UUID
+    expires_at: datetime
+
+
+class TokensOut(BaseModel):
+    """What a program holds. `expires_in`: seconds that the access token is good for."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105
+    access_token: str
+    refresh_token: str
+    expires_in: int
+    session_id: UUID
+
+
+class Refresh(Strict):
+    refresh_token: Secret
+
+
+class PasswordChange(Strict):
+    current_password: Password
+    password: Password
+    keep_other_sessions: bool = False
+
+
+class PasswordAsked(Strict):
+    email: Email
+
+
+class PasswordReset(Code):
+    password: Password
+
+
+class SessionOut(BaseModel):
+    session_id: UUID
+    kind: Kind
+    address: str | None
+    client: str | None
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+    current: bool = Field(description="Whether it is the session of this request.")
+
+
+class NewPersonalToken(Strict):
+    name: Name
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=2)] = Field(["read"])
+    days: Annotated[int, Field(ge=1, le=366, description="For how long it is good.")] = 90
+
+
+class PersonalTokenOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    token_id: UUID
+    name: str
+    scopes: list[Scope]
+    created_at: datetime
+    expires_at: datetime
+    seen_at: datetime | None
+
+
+class PersonalTokenMade(PersonalTokenOut):
+    token: str = Field(description="Shown this once.")
+
+
+class ProfileOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    user_id: UUID
+    version: int
+    email: str
+    name: str | None
+    locale: str | None
+    time_zone: str | None
+
+
+class ProfileChanges(Strict):
+    """What to change of a profile. Fields left out stay as they are."""
+
+    name: Name = None
+    locale: Locale | None = None
+    time_zone: Zone = None
