@@ -67,7 +67,10 @@ class Settings(BaseSettings):
         None, description="Where people find the app, such as https://outlay.example.org; mails say it."
     )
     sign_up: Literal["open", "closed"] = Field(
-        "open", description="Whether somebody who was not invited may make an account of their own."
+        "closed", description="Whether anybody may make an account; closed: whoever runs this installation makes them."
+    )
+    proxies: tuple[str, ...] = Field(
+        (), description="Addresses or networks (a JSON list) of proxies that are believed who a request comes from."
     )
     smtp_url: SecretStr | None = Field(
         None, description="Server that sends mail: smtp://user:password@host:587, or smtps://host:465 for TLS at once."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from email_validator import EmailNotValidError, validate_email
 
 
@@ -9,18 +11,22 @@ class NotAnAddress(ValueError):
     """The text is no mail address; says what is wrong."""
 
 
-def normalised(given: str) -> str:
-    """The address as it is kept: of a domain in lower case, in composed Unicode.
+@dataclass(frozen=True)
+class Address:
+    """`text`: as it is kept and written to. `key`: what two spellings of one mailbox have in common."""
+
+    text: str
+    key: str
+
+
+def parsed(given: str) -> Address:
+    """An address; its domain in lower case, composed Unicode. Domains that only look alike stay apart.
 
     Raises:
         NotAnAddress: see there. Whether mail arrives is not looked up.
     """
     try:
-        return validate_email(given, check_deliverability=False).normalized
+        found = validate_email(given, check_deliverability=False)
     except EmailNotValidError as error:
         raise NotAnAddress(f"expected a mail address: {error}") from None
-
-
-def compared(address: str) -> str:
-    """What two spellings of one mailbox have in common."""
-    return address.casefold()
+    return Address(found.normalized, f"{found.local_part.lower()}@{found.ascii_domain.lower()}")

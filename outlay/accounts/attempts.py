@@ -27,14 +27,14 @@ SIGN_UPS = Limit("sign-ups from one place", 20, timedelta(hours=1))
 MAILS = Limit("mails to one address", 5, timedelta(hours=1))
 
 
-def admit(connection: psycopg.Connection, limit: Limit, *of: str | None, now: datetime | None = None) -> int:
+def admit(connection: psycopg.Connection, limit: Limit, *of: str | None) -> int:
     """Count an attempt, in autocommit: before it is made, so that many at once do not slip through; returns which.
 
     Raises:
         TooManyAttempts: the window has had its attempts.
     """
-    now = now or datetime.now(UTC)
-    begins_at = now - timedelta(seconds=now.timestamp() % limit.window.total_seconds())
+    now = datetime.now(UTC)
+    begins_at = _begins_at(limit, now)
     (count,) = connection.execute(
         "INSERT INTO auth.attempts AS a (bucket, begins_at, attempts) VALUES (%s, %s, 1) "
         "ON CONFLICT (bucket, begins_at) DO UPDATE SET attempts = a.attempts + 1 RETURNING attempts",
@@ -53,6 +53,11 @@ def forgive(connection: psycopg.Connection, limit: Limit, *of: str | None) -> No
 def forget_old(connection: psycopg.Connection, *, before: datetime) -> None:
     """Delete what counts no more."""
     connection.execute("DELETE FROM auth.attempts WHERE begins_at < %s", (before,))
+
+
+def _begins_at(limit: Limit, now: datetime) -> datetime:
+    """When the window of the clock began that `now` is in; across its end, twice as many pass."""
+    return now - timedelta(seconds=now.timestamp() % limit.window.total_seconds())
 
 
 def _bucket(limit: Limit, of: tuple[str | None, ...]) -> bytes:

@@ -11,6 +11,7 @@ from outlay.settings import Settings
 KEPT = timedelta(days=90)
 """How long a session, token or code that is over stays to be looked at."""
 _APPENDED = timedelta(days=7)
+_UNCONFIRMED = timedelta(days=7)  # an address that may be a stranger's
 
 
 def tidy(using: Settings) -> None:
@@ -23,5 +24,6 @@ def tidy(using: Settings) -> None:
             ("DELETE FROM auth.personal_tokens WHERE least(ended_at, expires_at) < %s", now - KEPT),
             ("DELETE FROM auth.sessions WHERE least(ended_at, expires_at) < %s", now - KEPT),
             ("DELETE FROM auth.outbox WHERE appended_at < %s", now - _APPENDED),
+            ("DELETE FROM auth.users WHERE sign_up IS NOT NULL AND created_at < %s", now - _UNCONFIRMED),
         ):
             connection.execute(statement, (before,))

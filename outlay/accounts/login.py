@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -20,9 +21,11 @@ _WAIT = 2.0  # seconds for the events of a new account to be in live
 
 
 @dataclass(frozen=True)
-class _User:
+class _Recognised:
+    """Whose password was right, and what was compared: it has to be theirs still when the session is opened."""
+
     user_id: UUID
-    email: str
+    kept: str
 
 
 def log_in_browser(accounts: Accounts, *, email: str, password: str, origin: Origin) -> Cookie:
@@ -36,6 +39,7 @@ def log_in_browser(accounts: Accounts, *, email: str, password: str, origin: Ori
     with session("auth", using=accounts.settings, autocommit=True) as connection:
         user = _recognised(connection, accounts, email, password, origin)
         with connection.transaction():
+            _still(connection, user)
             cookie = sessions.open_browser(connection, user.user_id, origin)
             audit.record(connection, "logged_in", origin, user_id=user.user_id, session_id=cookie.session_id)
     outbox.await_live(user.user_id, accounts.settings, seconds=_WAIT)
@@ -47,6 +51,7 @@ def log_in_program(accounts: Accounts, *, email: str, password: str, origin: Ori
     with session("auth", using=accounts.settings, autocommit=True) as connection:
         user = _recognised(connection, accounts, email, password, origin)
         with connection.transaction():
+            _still(connection, user)
             tokens = sessions.open_program(connection, accounts, user.user_id, origin)
             audit.record(connection, "logged_in", origin, user_id=user.user_id, session_id=tokens.session_id)
     outbox.await_live(user.user_id, accounts.settings, seconds=_WAIT)
@@ -60,11 +65,13 @@ def log_out(accounts: Accounts, user_id: UUID, session_id: UUID, origin: Origin)
             audit.record(connection, "logged_out", origin, user_id=user_id, session_id=session_id)
 
 
-def _recognised(connection: psycopg.Connection, accounts: Accounts, email: str, password: str, origin: Origin) -> _User:
+def _recognised(
+    connection: psycopg.Connection, accounts: Accounts, email: str, password: str, origin: Origin
+) -> _Recognised:
     key = _key(email)
-    attempts.admit(connection, attempts.LOGINS_FROM_ONE, origin.address)
-    attempts.admit(connection, attempts.LOGINS_OF_ALL, key)
-    failures = attempts.admit(connection, attempts.LOGINS_OF_ONE, key, origin.address) - 1
+    attempts.admit(connection, attempts.LOGINS_FROM_ONE, origin.place)
+    attempts.admit(connection, attempts.LOGINS_OF_ONE, key, origin.place)
+    failures = attempts.admit(connection, attempts.LOGINS_OF_ALL, key) - 1
     row = connection.execute(
         "SELECT user_id, email, password_hash, disabled_at, sign_up IS NOT NULL FROM auth.users WHERE email_key = %s",
         (key,),
@@ -72,31 +79,52 @@ def _recognised(connection: psycopg.Connection, accounts: Accounts, email: str, 
     user_id, known, kept, disabled_at, unconfirmed = row or (None, "", passwords.NOBODY, None, False)
     if not passwords.matches(kept, password) or user_id is None or disabled_at is not None:
         with connection.transaction():
-            audit.record(connection, "login_refused", origin, user_id=user_id, address_sha256=_hash(key))
-        raise NotAdmitted("the address or the password is wrong")
+            audit.record(connection, "login_refused", origin, user_id=user_id, address_hmac=_hidden(accounts, key))
+        raise _wrong()
     if unconfirmed:
         raise NotConfirmed(
-            "confirm the address first, with the code that was sent to it; signing up again sends another"
+            "confirm the address first, with the code that was sent there; signing up again sends another"
         )
     attempts.forgive(connection, attempts.LOGINS_OF_ALL, key)
-    attempts.forgive(connection, attempts.LOGINS_OF_ONE, key, origin.address)
+    attempts.forgive(connection, attempts.LOGINS_OF_ONE, key, origin.place)
     if passwords.outdated(kept):
-        connection.execute(
-            "UPDATE auth.users SET password_hash = %s WHERE user_id = %s AND password_hash = %s",
-            (passwords.hashed(password), user_id, kept),
-        )
+        kept = _rehashed(connection, user_id, kept, password)
     if failures >= _SUSPICIOUS:
         mail = mails.guessed_at(accounts.settings.public_url, origin.address or "this machine", failures)
-        accounts.post.send(mail.subject, mail.text, to=known)
-    return _User(user_id, known)
+        accounts.post.send(mail, to=known)
+    return _Recognised(user_id, kept)
+
+
+def _rehashed(connection: psycopg.Connection, user_id: UUID, kept: str, password: str) -> str:
+    fresh = passwords.hashed(password)
+    connection.execute(
+        "UPDATE auth.users SET password_hash = %s WHERE user_id = %s AND password_hash = %s", (fresh, user_id, kept)
+    )
+    return fresh
+
+
+def _still(connection: psycopg.Connection, user: _Recognised) -> None:
+    """Refuse a login whose password was changed, or whose account was disabled, while it was compared."""
+    if not connection.execute(
+        "SELECT 1 FROM auth.users WHERE user_id = %s AND password_hash = %s AND disabled_at IS NULL FOR SHARE",
+        (user.user_id, user.kept),
+    ).fetchone():
+        raise _wrong()
+
+
+def _wrong() -> NotAdmitted:
+    return NotAdmitted("the address or the password is wrong")
 
 
 def _key(email: str) -> str:
+    """What the account is looked for by. What is no address may be a password in the wrong field: it is hidden."""
     try:
-        return addresses.compared(addresses.normalised(email))
+        return addresses.parsed(email).key
     except addresses.NotAnAddress:
-        return email.casefold()  # no account has it, and finding that out takes as long
+        return hashlib.sha256(email.encode(errors="replace")).hexdigest()
 
 
-def _hash(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()
+def _hidden(accounts: Accounts, key: str) -> str:
+    """Two refusals of one address look alike, and neither tells which it was, without the key of ``secrets.json``."""
+    secret = accounts.settings.auth_key.get_secret_value().encode()
+    return hmac.digest(secret, f"outlay audit {key}".encode(), hashlib.sha256).hex()

@@ -32,13 +32,18 @@ def redeem(connection: psycopg.Connection, code: str, purpose: Purpose) -> UUID:
     Raises:
         NotAdmitted: it was used, is over, or never was.
     """
-    found = connection.execute(
-        "UPDATE auth.mailed_tokens SET used_at = %(now)s "
-        "WHERE token_hash = %(hash)s AND purpose = %(purpose)s AND used_at IS NULL AND expires_at > %(now)s "
-        "RETURNING user_id",
-        {"hash": opaque.digest(code), "purpose": purpose, "now": datetime.now(UTC)},
+    given = {"hash": opaque.digest(code), "purpose": purpose, "now": datetime.now(UTC)}
+    found = connection.execute(  # the account is locked before its codes, as everywhere
+        "SELECT u.user_id FROM auth.mailed_tokens AS t INNER JOIN auth.users AS u ON u.user_id = t.user_id "
+        "WHERE t.token_hash = %(hash)s FOR UPDATE OF u",
+        given,
     ).fetchone()
-    if found is None:
+    used = connection.execute(
+        "UPDATE auth.mailed_tokens SET used_at = %(now)s "
+        "WHERE token_hash = %(hash)s AND purpose = %(purpose)s AND used_at IS NULL AND expires_at > %(now)s",
+        given,
+    ).rowcount
+    if not used:
         raise NotAdmitted("the code is not good, or no more: ask for a new one")
     return found[0]
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import psycopg
 
-from outlay.accounts import addresses, attempts, audit, mailed, mails, passwords, sessions
+from outlay.accounts import addresses, attempts, audit, mailed, mails, passwords, personal_tokens, sessions
 from outlay.accounts.errors import NotAdmitted, TooManyAttempts
 from outlay.accounts.origin import Origin
 from outlay.accounts.process import Accounts
@@ -30,7 +30,8 @@ def change(
         NotAdmitted: the current password is wrong. WeakPassword, TooManyAttempts: see there.
     """
     with session("auth", using=accounts.settings, autocommit=True) as connection:
-        attempts.admit(connection, attempts.LOGINS_OF_ONE, str(user_id), origin.address)
+        attempts.admit(connection, attempts.LOGINS_OF_ONE, str(user_id), origin.place)
+        attempts.admit(connection, attempts.LOGINS_OF_ALL, str(user_id))
         email, kept = connection.execute(
             "SELECT email, password_hash FROM auth.users WHERE user_id = %s", (user_id,)
         ).fetchone()
@@ -39,11 +40,13 @@ def change(
                 audit.record(connection, "password_change_refused", origin, user_id=user_id, session_id=session_id)
             raise NotAdmitted("the current password is wrong")
         passwords.check(new, about=(email,))
-        attempts.forgive(connection, attempts.LOGINS_OF_ONE, str(user_id), origin.address)
+        attempts.forgive(connection, attempts.LOGINS_OF_ONE, str(user_id), origin.place)
+        attempts.forgive(connection, attempts.LOGINS_OF_ALL, str(user_id))
         with connection.transaction():
-            _set(connection, user_id, new)
+            _set(connection, user_id, new, instead_of=kept)
             if not keep_other_sessions:
                 sessions.end_others(connection, user_id, session_id, because="password changed")
+                personal_tokens.end_all(connection, user_id)
             audit.record(connection, "password_changed", origin, user_id=user_id, session_id=session_id)
     _tell(accounts, email, origin)
 
@@ -55,16 +58,41 @@ def ask(accounts: Accounts, *, email: str, origin: Origin) -> None:
         TooManyAttempts: from this place.
     """
     with session("auth", using=accounts.settings, autocommit=True) as connection:
-        attempts.admit(connection, attempts.SIGN_UPS, origin.address)
+        attempts.admit(connection, attempts.SIGN_UPS, origin.place)
+    accounts.post.later(lambda: _send_code(accounts, email, origin))
+
+
+def reset(accounts: Accounts, code: str, *, new: str, origin: Origin) -> None:
+    """Set a password with the code that was mailed; every session ends, and every personal token.
+
+    Raises:
+        NotAdmitted: the code is not good. WeakPassword: see there; the code stays good.
+        TooManyAttempts: from this place.
+    """
+    with session("auth", using=accounts.settings, autocommit=True) as connection:
+        attempts.admit(connection, attempts.LOGINS_FROM_ONE, origin.place)
+        with connection.transaction():
+            user_id = mailed.redeem(connection, code, "reset")
+            (email,) = connection.execute("SELECT email FROM auth.users WHERE user_id = %s", (user_id,)).fetchone()
+            passwords.check(new, about=(email,))
+            _set(connection, user_id, new)
+            sessions.end(connection, user_id, because="password reset")
+            personal_tokens.end_all(connection, user_id)
+            audit.record(connection, "password_reset", origin, user_id=user_id)
+    _tell(accounts, email, origin)
+
+
+def _send_code(accounts: Accounts, email: str, origin: Origin) -> None:
+    with session("auth", using=accounts.settings, autocommit=True) as connection:
         try:
-            key = addresses.compared(addresses.normalised(email))
+            key = addresses.parsed(email).key
             attempts.admit(connection, attempts.MAILS, key)
         except (addresses.NotAnAddress, TooManyAttempts):
             return
         with connection.transaction():
             row = connection.execute(
                 "SELECT user_id, email, sign_up IS NOT NULL FROM auth.users "
-                "WHERE email_key = %s AND disabled_at IS NULL",
+                "WHERE email_key = %s AND disabled_at IS NULL FOR UPDATE",
                 (key,),
             ).fetchone()
             if row is None:
@@ -72,34 +100,20 @@ def ask(accounts: Accounts, *, email: str, origin: Origin) -> None:
             user_id, known, unconfirmed = row
             code = mailed.issue(connection, user_id, "confirm" if unconfirmed else "reset")
             audit.record(connection, "code_mailed", origin, user_id=user_id)
-    mail = (mails.confirm if unconfirmed else mails.reset)(accounts.settings.public_url, code)
-    accounts.post.send(mail.subject, mail.text, to=known)
+    accounts.post.send((mails.confirm if unconfirmed else mails.reset)(accounts.settings.public_url, code), to=known)
 
 
-def reset(accounts: Accounts, code: str, *, new: str, origin: Origin) -> None:
-    """Set a password with the code that was mailed; every session ends.
-
-    Raises:
-        NotAdmitted: the code is not good. WeakPassword: see there; the code stays good.
-    """
-    with session("auth", using=accounts.settings) as connection:
-        user_id = mailed.redeem(connection, code, "reset")
-        (email,) = connection.execute("SELECT email FROM auth.users WHERE user_id = %s", (user_id,)).fetchone()
-        passwords.check(new, about=(email,))
-        _set(connection, user_id, new)
-        sessions.end(connection, user_id, because="password reset")
-        audit.record(connection, "password_reset", origin, user_id=user_id)
-    _tell(accounts, email, origin)
-
-
-def _set(connection: psycopg.Connection, user_id: UUID, new: str) -> None:
-    connection.execute(
-        "UPDATE auth.users SET password_hash = %s, password_changed_at = %s WHERE user_id = %s",
-        (passwords.hashed(new), datetime.now(UTC), user_id),
-    )
+def _set(connection: psycopg.Connection, user_id: UUID, new: str, *, instead_of: str | None = None) -> None:
+    """Set the password, if it is still the one that was compared."""
+    changed = connection.execute(
+        "UPDATE auth.users SET password_hash = %(new)s, password_changed_at = %(now)s WHERE user_id = %(user)s "
+        "AND (%(old)s::text IS NULL OR password_hash = %(old)s)",
+        {"new": passwords.hashed(new), "now": datetime.now(UTC), "user": user_id, "old": instead_of},
+    ).rowcount
+    if not changed:
+        raise NotAdmitted("the current password is wrong")
     mailed.withdraw(connection, user_id, "reset")
 
 
 def _tell(accounts: Accounts, email: str, origin: Origin) -> None:
-    mail = mails.password_changed(accounts.settings.public_url, origin.address or "this machine")
-    accounts.post.send(mail.subject, mail.text, to=email)
+    accounts.post.send(mails.password_changed(accounts.settings.public_url, origin.address or "this machine"), to=email)

@@ -88,8 +88,7 @@ def await_live(user_id: UUID, using: Settings, *, seconds: float) -> bool:
                 (user_id, datetime.now(UTC) - timedelta(minutes=1)),
             ).fetchall()
             if all(partition is not None for _, partition, _ in rows):
-                left = deadline - time.monotonic()
-                return all(await_decision(live, *place, seconds=left) for place in rows)
+                return all(await_decision(live, *place, seconds=deadline - time.monotonic()) for place in rows)
             if time.monotonic() >= deadline:
                 return False
             time.sleep(_LOOK)
@@ -128,7 +127,7 @@ class Relay:
                 away = False
             except (KafkaUnavailable, psycopg.OperationalError) as error:
                 if not away:
-                    log.warning("events of accounts wait to be appended", error=str(error).strip().splitlines()[0])
+                    log.warning("events of accounts wait to be appended", error=" ".join(str(error).split()))
                 away = True
             except Exception:  # a fault of ours must not end the relay for good
                 log.exception("events of accounts are not appended, trying again in a while")

@@ -18,11 +18,12 @@ from outlay.accounts.errors import WeakPassword
 SHORTEST, LONGEST = 10, 1_000
 """Characters of a password."""
 _ENOUGH = 3  # of zxcvbn's 0 to 4: more than 10^8 guesses
-_LOOKED_AT = 72  # characters that the estimate reads: its cost grows with their square
+_LOOKED_AT = 40  # characters that the estimate reads: what it costs grows steeply with signs that may stand for letters
 _WORDS = ("outlay", "expense", "expenses", "ausgaben")
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 _at_once = threading.BoundedSemaphore(4)  # 19 MiB each; the others wait
+_estimating = threading.Lock()  # zxcvbn keeps the words about one person where all threads see them
 NOBODY = _hasher.hash("the password of nobody")
 """Compared with where there is no account, so that the answer takes as long."""
 
@@ -38,7 +39,8 @@ def check(password: str, *, about: Iterable[str | None] = ()) -> None:
     if not SHORTEST <= len(password) <= LONGEST:
         raise WeakPassword(f"expected a password of {SHORTEST} to {LONGEST:,} characters, got {len(password):,}")
     known = [part for text in about if text for part in (text, *text.replace("@", " ").replace(".", " ").split())]
-    estimate = zxcvbn(password[:_LOOKED_AT], user_inputs=[*_WORDS, *known])
+    with _estimating:
+        estimate = zxcvbn(password[:_LOOKED_AT], user_inputs=[*_WORDS, *known])
     if estimate["score"] < _ENOUGH:
         why = [estimate["feedback"]["warning"], *estimate["feedback"]["suggestions"]]
         raise WeakPassword(

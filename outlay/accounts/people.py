@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
-from outlay.accounts import addresses, audit, sessions
+from outlay.accounts import addresses, audit, personal_tokens, sessions
 from outlay.accounts.origin import COMMAND
 
 
@@ -54,10 +54,7 @@ def disable(connection: psycopg.Connection, email: str) -> int:
         (datetime.now(UTC), user_id),
     )
     ended = sessions.end(connection, user_id, because="account disabled")
-    connection.execute(
-        "UPDATE auth.personal_tokens SET ended_at = %s WHERE user_id = %s AND ended_at IS NULL",
-        (datetime.now(UTC), user_id),
-    )
+    personal_tokens.end_all(connection, user_id)
     audit.record(connection, "account_disabled", COMMAND, user_id=user_id)
     return ended
 
@@ -70,18 +67,22 @@ def enable(connection: psycopg.Connection, email: str) -> None:
 
 
 def end_sessions(connection: psycopg.Connection, email: str | None) -> int:
-    """End every session of an account, or of all; returns how many were open. Errors as of `disable`."""
+    """End every session and token of an account, or of all; returns how many sessions. Errors as of `disable`."""
     people = [user_of(connection, email)] if email else [account.user_id for account in listed(connection)]
     ended = sum(sessions.end(connection, user_id, because="ended by the operator") for user_id in people)
+    for user_id in people:
+        personal_tokens.end_all(connection, user_id)
     audit.record(connection, "sessions_ended", COMMAND, user_id=people[0] if email else None, count=str(ended))
     return ended
 
 
 def user_of(connection: psycopg.Connection, email: str) -> UUID:
     """Whose account it is. Errors as of `disable`."""
-    row = connection.execute(
-        "SELECT user_id FROM auth.users WHERE email_key = %s", (addresses.compared(email),)
-    ).fetchone()
+    try:
+        key = addresses.parsed(email).key
+    except addresses.NotAnAddress as error:
+        raise NoSuchAccount(str(error)) from None
+    row = connection.execute("SELECT user_id FROM auth.users WHERE email_key = %s", (key,)).fetchone()
     if row is None:
         raise NoSuchAccount(f"no account has the address {email}: `outlay accounts list`")
     return row[0]

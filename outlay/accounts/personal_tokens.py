@@ -76,6 +76,14 @@ def end(connection: psycopg.Connection, user_id: UUID, token_id: UUID, *, sessio
     return bool(ended)
 
 
+def end_all(connection: psycopg.Connection, user_id: UUID) -> None:
+    """End every token of this person."""
+    connection.execute(
+        "UPDATE auth.personal_tokens SET ended_at = %s WHERE user_id = %s AND ended_at IS NULL",
+        (datetime.now(UTC), user_id),
+    )
+
+
 def user_of(connection: psycopg.Connection, secret: str) -> tuple[UUID, frozenset[Scope]] | None:
     """(user, scopes) of a token, or None when it is not good. In autocommit."""
     now = datetime.now(UTC)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from outlay.accounts.access_tokens import LIFETIME
 from outlay.accounts.outbox import Relay
 from outlay.accounts.post import Post
 from outlay.accounts.signing_keys import KeyRing
@@ -23,7 +24,7 @@ class Accounts:
 
     @staticmethod
     def opened(ledger: Ledger, using: Settings) -> Accounts:
-        return Accounts(using, ledger, KeyRing(using), Relay(ledger, using), Post(using))
+        return Accounts(using, ledger, KeyRing(using, lifetime=LIFETIME), Relay(ledger, using), Post(using))
 
     def close(self) -> None:
         self.relay.close()

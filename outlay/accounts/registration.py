@@ -17,7 +17,8 @@ from psycopg.types.json import Jsonb
 from ingestion import events
 from ingestion.events import derived_id, new_id
 from outlay.accounts import addresses, attempts, audit, mailed, mails, outbox, passwords
-from outlay.accounts.errors import SignUpClosed, TooManyAttempts
+from outlay.accounts.addresses import Address
+from outlay.accounts.errors import NotAdmitted, SignUpClosed, TooManyAttempts
 from outlay.accounts.origin import Origin
 from outlay.accounts.process import Accounts
 from outlay.db import session
@@ -33,87 +34,102 @@ class SignUp:
     locale: str | None = None
 
 
-def sign_up(accounts: Accounts, given: SignUp, *, email: str, password: str, origin: Origin) -> None:
+def sign_up(
+    accounts: Accounts, given: SignUp, *, email: str, password: str, origin: Origin, by_operator: bool = False
+) -> None:
     """Make an account, or send its owner a mail where there is one.
 
     Raises:
-        SignUpClosed: this installation takes nobody. NotAnAddress, WeakPassword, TooManyAttempts: see there.
+        SignUpClosed: this installation takes nobody by themselves, and this is not by whoever runs it.
+        NotAnAddress, WeakPassword, TooManyAttempts: see there.
         Refused, KafkaUnavailable: the events cannot be made; nothing was stored.
     """
-    if accounts.settings.sign_up == "closed":
-        raise SignUpClosed("this installation makes no accounts for people who were not invited")
-    email = addresses.normalised(email)
-    passwords.check(password, about=(email, given.name))
+    if accounts.settings.sign_up == "closed" and not by_operator:
+        raise SignUpClosed("accounts are made by whoever runs this installation: `outlay accounts add`")
+    address = addresses.parsed(email)
     with session("auth", using=accounts.settings, autocommit=True) as connection:
-        attempts.admit(connection, attempts.SIGN_UPS, origin.address)
+        attempts.admit(connection, attempts.SIGN_UPS, origin.place)
+        passwords.check(password, about=(address.text, given.name))
         kept = passwords.hashed(password)
-        with connection.transaction():
-            mail = _stored(connection, accounts, given, email, kept, origin)
-        may_mail = mail is not None and _may_mail(connection, email)
-    if may_mail:
-        accounts.post.send(mail.subject, mail.text, to=email)
+        mail = None
+        if not accounts.post.works or _may_mail(connection, address):
+            with connection.transaction():
+                mail = _stored(connection, accounts, given, address, kept, origin)
+    if mail is not None:
+        accounts.post.send(mail, to=address.text)
     accounts.relay.tell()
 
 
-def confirm(accounts: Accounts, code: str, *, origin: Origin) -> None:
+def confirm(accounts: Accounts, code: str, *, password: str, origin: Origin) -> None:
     """Show that the address is theirs, with the code of the mail; the account is good from now on.
 
+    The password too: of two who signed up with one address, the code is of the last, and the mailbox of one.
+
     Raises:
-        NotAdmitted: the code is not good. Refused, KafkaUnavailable: as of `sign_up`.
+        NotAdmitted: the code is not good, or is of a sign-up with another password: the code stays good then.
+        TooManyAttempts: from this place. Refused, KafkaUnavailable: as of `sign_up`.
     """
-    with session("auth", using=accounts.settings) as connection:
-        user_id = mailed.redeem(connection, code, "confirm")
-        welcome(connection, accounts, user_id, origin)
+    with session("auth", using=accounts.settings, autocommit=True) as connection:
+        attempts.admit(connection, attempts.LOGINS_FROM_ONE, origin.place)
+        with connection.transaction():
+            user_id = mailed.redeem(connection, code, "confirm")
+            (kept,) = connection.execute(
+                "SELECT password_hash FROM auth.users WHERE user_id = %s", (user_id,)
+            ).fetchone()
+            if not passwords.matches(kept, password):
+                raise NotAdmitted("this is not the password of the last sign-up with this address: sign up again")
+            _welcome(connection, accounts, user_id, origin)
     accounts.relay.tell()
-
-
-def welcome(connection: psycopg.Connection, accounts: Accounts, user_id: UUID, origin: Origin) -> None:
-    """Make the account good, and its person and first workspace known, in the caller's transaction; once."""
-    row = connection.execute(
-        "SELECT email, sign_up FROM auth.users WHERE user_id = %s AND sign_up IS NOT NULL FOR UPDATE", (user_id,)
-    ).fetchone()
-    if row is None:
-        return
-    email, given = row
-    connection.execute("UPDATE auth.users SET sign_up = NULL, profile_version = 1 WHERE user_id = %s", (user_id,))
-    outbox.put(connection, accounts.ledger, "user", _first_events(user_id, email, SignUp(**given)), user_id=user_id)
-    audit.record(connection, "account_confirmed", origin, user_id=user_id)
 
 
 def _stored(
-    connection: psycopg.Connection, accounts: Accounts, given: SignUp, email: str, kept: str, origin: Origin
+    connection: psycopg.Connection, accounts: Accounts, given: SignUp, address: Address, kept: str, origin: Origin
 ) -> mails.Mail | None:
     """The mail to send. An address that nobody has confirmed is taken over by whoever signs up last."""
-    now, url = datetime.now(UTC), accounts.settings.public_url
+    url = accounts.settings.public_url
     user_id, fresh = connection.execute(
         "INSERT INTO auth.users AS u (user_id, email, email_key, password_hash, password_changed_at, sign_up, "
         "profile_version, created_at) VALUES (%(id)s, %(email)s, %(key)s, %(hash)s, %(now)s, %(given)s, 0, %(now)s) "
         "ON CONFLICT (email_key) DO UPDATE SET "
+        "email = CASE WHEN u.sign_up IS NULL THEN u.email ELSE excluded.email END, "
         "password_hash = CASE WHEN u.sign_up IS NULL THEN u.password_hash ELSE excluded.password_hash END, "
-        "sign_up = CASE WHEN u.sign_up IS NULL THEN NULL ELSE excluded.sign_up END "
+        "sign_up = CASE WHEN u.sign_up IS NULL THEN NULL ELSE excluded.sign_up END, "
+        "created_at = CASE WHEN u.sign_up IS NULL THEN u.created_at ELSE excluded.created_at END "
         "RETURNING user_id, sign_up IS NOT NULL",
         {
             "id": new_id(),
-            "email": email,
-            "key": addresses.compared(email),
+            "email": address.text,
+            "key": address.key,
             "hash": kept,
-            "now": now,
+            "now": datetime.now(UTC),
             "given": Jsonb(asdict(given)),
         },
     ).fetchone()
     if not fresh:
         audit.record(connection, "sign_up_of_known_address", origin, user_id=user_id)
         return mails.known_already(url)
-    audit.record(connection, "signed_up", origin, user_id=user_id)
     if accounts.post.works:
-        return mails.confirm(url, mailed.issue(connection, user_id, "confirm"))
-    welcome(connection, accounts, user_id, origin)
+        code = mailed.issue(connection, user_id, "confirm")
+        audit.record(connection, "signed_up", origin, user_id=user_id)
+        return mails.confirm(url, code)
+    _welcome(connection, accounts, user_id, origin)
     return None
 
 
-def _may_mail(connection: psycopg.Connection, email: str) -> bool:
+def _welcome(connection: psycopg.Connection, accounts: Accounts, user_id: UUID, origin: Origin) -> None:
+    """Make the account good, and its person and first workspace known."""
+    email, given = connection.execute(
+        "SELECT email, sign_up FROM auth.users WHERE user_id = %s AND sign_up IS NOT NULL", (user_id,)
+    ).fetchone()
+    connection.execute("UPDATE auth.users SET sign_up = NULL, profile_version = 1 WHERE user_id = %s", (user_id,))
+    outbox.put(connection, accounts.ledger, "user", _first_events(user_id, email, SignUp(**given)), user_id=user_id)
+    audit.record(connection, "account_made", origin, user_id=user_id)
+
+
+def _may_mail(connection: psycopg.Connection, address: Address) -> bool:
+    """Whether the address may get another mail now; where not, nothing is changed that only a mail could tell of."""
     try:
-        attempts.admit(connection, attempts.MAILS, addresses.compared(email))
+        attempts.admit(connection, attempts.MAILS, address.key)
     except TooManyAttempts:
         return False
     return True

@@ -78,6 +78,7 @@ def refresh(accounts: Accounts, token: str, origin: Origin) -> Tokens:
     Raises:
         NotAdmitted: it is over, ended, or never was; or it was used before, which ends its session.
     """
+    stolen_from = None
     with session("auth", using=accounts.settings) as connection:
         found = connection.execute(
             "SELECT r.session_id, r.used_at, r.expires_at, s.user_id, s.expires_at, s.ended_at, u.email, u.disabled_at "
@@ -97,8 +98,9 @@ def refresh(accounts: Accounts, token: str, origin: Origin) -> Tokens:
             if used_at is not None and ended_at is None:
                 end(connection, user_id, [session_id], because="refresh token used twice")
                 audit.record(connection, "refresh_token_reused", origin, user_id=user_id, session_id=session_id)
-                mail = mails.stolen(accounts.settings.public_url, origin.address or "this machine")
-                accounts.post.send(mail.subject, mail.text, to=email)
+                stolen_from = email
+    if stolen_from:
+        accounts.post.send(mails.stolen(accounts.settings.public_url, origin.address or "this machine"), to=stolen_from)
     raise NotAdmitted("the refresh token is not good, or no more: log in again")
 
 

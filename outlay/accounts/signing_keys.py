@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import psycopg
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from ingestion.events import new_id
 from outlay.db import session
-from outlay.settings import Settings, settings
+from outlay.settings import NotConfigured, Settings
 
 _LOCK = 0x6F75746C61794B  # two processes at their first start make one key
 _FRESH = 60.0  # seconds that a process goes on with the keys that it read
@@ -35,10 +35,14 @@ class Keys:
 
 
 class KeyRing:
-    """The keys, read again after a while, and when a token names one that is not known. Thread-safe."""
+    """The keys, read again after a while, and when a token names one that is not known. Thread-safe.
 
-    def __init__(self, using: Settings | None = None):
-        self._settings = using or settings()
+    Args:
+        lifetime: of an access token; a key that was retired longer ago verifies nothing any more.
+    """
+
+    def __init__(self, using: Settings, *, lifetime: timedelta):
+        self._settings, self._good_for = using, lifetime + 2 * timedelta(seconds=_FRESH)
         self._lock = threading.Lock()
         self._read_at = float("-inf")
         self._keys: Keys | None = None
@@ -66,11 +70,19 @@ class KeyRing:
             if connection.execute("SELECT 1 FROM auth.signing_keys WHERE retired_at IS NULL").fetchone() is None:
                 _make(connection, self._settings)
             rows = connection.execute(
-                "SELECT kid, public_key, sealed_key, retired_at FROM auth.signing_keys ORDER BY created_at, kid"
+                "SELECT kid, public_key, sealed_key, retired_at FROM auth.signing_keys "
+                "WHERE retired_at IS NULL OR retired_at > %s ORDER BY created_at, kid",
+                (datetime.now(UTC) - self._good_for,),
             ).fetchall()
         public = {kid: Ed25519PublicKey.from_public_bytes(raw) for kid, raw, _, _ in rows}
         kid, _, sealed, _ = [row for row in rows if row[3] is None][-1]
-        private = Ed25519PrivateKey.from_private_bytes(_fernet(self._settings).decrypt(sealed))
+        try:
+            private = Ed25519PrivateKey.from_private_bytes(_fernet(self._settings).decrypt(sealed))
+        except InvalidToken:
+            raise NotConfigured(
+                "the key for access tokens is encrypted under another auth_key than that of secrets.json: bring that "
+                "back, or run `outlay accounts rotate-key`"
+            ) from None
         self._keys, self._read_at = Keys(kid, private, public), time.monotonic()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Literal
 from uuid import UUID
 from zoneinfo import available_timezones
@@ -20,10 +21,21 @@ def _printable(text: str) -> str:
     return text
 
 
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())  # reads every file of the zones' database
+
+
 def _zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in _zones():
         raise ValueError(f"expected a time zone such as Europe/Berlin, got {name!r}")
     return name
+
+
+def _with_read(scopes: list[Scope]) -> list[Scope]:
+    if sorted(scopes) not in (["read"], ["read", "write"]):
+        raise ValueError('expected ["read"] or ["read", "write"]')
+    return scopes
 
 
 Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]
@@ -54,6 +66,12 @@ class NewUser(Credentials):
 
 class Code(Strict):
     code: Secret
+
+
+class Confirmation(Code):
+    """The code of the mail, and the password of the sign-up that it is for: somebody else may have tried it too."""
+
+    password: Password
 
 
 class LoggedIn(BaseModel):
@@ -104,7 +122,7 @@ class SessionOut(BaseModel):
 
 class NewPersonalToken(Strict):
     name: Name
-    scopes: Annotated[list[Scope], Field(min_length=1, max_length=2)] = Field(["read"])
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=2), AfterValidator(_with_read)] = Field(["read"])
     days: Annotated[int, Field(ge=1, le=366, description="For how long it is good.")] = 90
 
 

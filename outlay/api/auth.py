@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from outlay.accounts import login, new_password, personal_tokens, registration, sessions
 from outlay.api import access
 from outlay.api.account_schemas import (
-    Code,
+    Confirmation,
     Credentials,
     LoggedIn,
     NewPersonalToken,
@@ -26,34 +26,33 @@ from outlay.api.account_schemas import (
     SessionOut,
     TokensOut,
 )
-from outlay.api.caller import From, Person
+from outlay.api.caller import ByOperator, From, Person, private
 from outlay.api.problems import Failed
 from outlay.api.process import accounts
 from outlay.db import session
+from outlay.settings import settings
 
-
-def _private(response: Response) -> None:
-    """What is about an account is kept by no cache."""
-    response.headers["Cache-Control"] = "no-store"
-
-
-router = APIRouter(prefix="/auth", tags=["accounts"], dependencies=[Depends(_private)])
+router = APIRouter(prefix="/auth", tags=["accounts"], dependencies=[Depends(private)])
 
 
 @router.post("/sign-up", response_model=Said, status_code=HTTPStatus.ACCEPTED)
-def sign_up(given: NewUser, origin: From) -> Said:
-    """Make an account, with a workspace of its own. The answer is the same for an address that has one already."""
+def sign_up(given: NewUser, origin: From, by_operator: ByOperator) -> Said:
+    """Make an account, with a workspace of its own. The answer is the same for an address that has one already.
+
+    Where `OUTLAY_SIGN_UP` is not `open`, only with the installation's key."""
     about = registration.SignUp(given.name, given.currency, given.time_zone, given.locale)
-    registration.sign_up(accounts(), about, email=given.email, password=given.password, origin=origin)
+    registration.sign_up(
+        accounts(), about, email=given.email, password=given.password, origin=origin, by_operator=by_operator
+    )
     if accounts().post.works:
         return Said(detail="a code was sent to this address: POST /api/auth/confirm, then log in")
     return Said(detail="log in; if this address had an account before, its password is as it was")
 
 
 @router.post("/confirm", status_code=HTTPStatus.NO_CONTENT)
-def confirm(given: Code, origin: From) -> None:
-    """Show that the address of a new account is yours, with the code of the mail."""
-    registration.confirm(accounts(), given.code, origin=origin)
+def confirm(given: Confirmation, origin: From) -> None:
+    """Show that the address of a new account is yours, with the code of the mail and the password you chose."""
+    registration.confirm(accounts(), given.code, password=given.password, origin=origin)
 
 
 @router.post("/login", response_model=LoggedIn)
@@ -66,7 +65,7 @@ def log_in(given: Credentials, origin: From, request: Request, response: Respons
         expires=cookie.expires_at,
         httponly=True,
         samesite="lax",
-        secure=request.url.scheme == "https",
+        secure=request.url.scheme == "https" or settings().public_url.startswith("https:"),
     )
     return LoggedIn(session_id=cookie.session_id, expires_at=cookie.expires_at)
 

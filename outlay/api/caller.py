@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import psycopg
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from ingestion.events import derived_id, owner_of
@@ -52,6 +52,19 @@ def origin(request: Request) -> Origin:
 
 
 From = Annotated[Origin, Depends(origin)]
+
+
+def private(response: Response) -> None:
+    """What is about an account is kept by no cache."""
+    response.headers["Cache-Control"] = "no-store"
+
+
+def by_operator(shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> bool:
+    """Whether the request shows the installation's key, where it may come without any."""
+    return shown is not None and access.is_key(shown.credentials)
+
+
+ByOperator = Annotated[bool, Depends(by_operator)]
 
 
 def caller(request: Request, shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Caller:
@@ -131,6 +144,8 @@ def operator(asking: Asking) -> Caller:
 
 def workspaces(asking: Caller) -> list[Workspace]:
     """The workspaces that the caller may see."""
+    if "read" not in asking.scopes:
+        raise Failed(HTTPStatus.FORBIDDEN, "the token may not read: make one that may")
     return all_workspaces() if asking.user_id is None else workspaces_of(asking.user_id)
 
 
@@ -172,10 +187,11 @@ def place(
 
 
 def _check_may(method: str, asking: Caller, there: Workspace) -> None:
-    reading = method in _SAFE
-    if ("read" if reading else "write") not in asking.scopes:
-        raise Failed(HTTPStatus.FORBIDDEN, f"the token may not {'read' if reading else 'write'}: make one that may")
-    if not reading and there.role not in ("owner", "editor"):
+    if method in _SAFE:
+        return
+    if "write" not in asking.scopes:
+        raise Failed(HTTPStatus.FORBIDDEN, "the token may not write: make one that may")
+    if there.role not in ("owner", "editor"):
         raise Failed(
             HTTPStatus.FORBIDDEN, f"your role in this workspace is {there.role}: its owner can make you an editor"
         )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 from outlay.accounts import profile
 from outlay.api.account_schemas import ProfileChanges, ProfileOut
-from outlay.api.caller import From, Person
+from outlay.api.caller import From, Person, private
 from outlay.api.process import accounts
 
-router = APIRouter(prefix="/me", tags=["accounts"])
+router = APIRouter(prefix="/me", tags=["accounts"], dependencies=[Depends(private)])
 
 
 @router.get("", response_model=ProfileOut)

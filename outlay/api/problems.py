@@ -49,7 +49,8 @@ def answer(
     }
     if errors:
         body["errors"] = errors
-    return JSONResponse(body, status_code=status, headers=headers, media_type="application/problem+json")
+    kept = {"Cache-Control": "no-store", **(headers or {})}
+    return JSONResponse(body, status_code=status, headers=kept, media_type="application/problem+json")
 
 
 def install(api: FastAPI) -> None:

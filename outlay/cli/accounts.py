@@ -41,6 +41,32 @@ def list_(as_json: bool) -> None:
         click.echo("nobody has an account yet: POST /api/auth/sign-up makes one")
 
 
+@accounts.command(epilog="Example: outlay accounts add anna@example.org --name Anna --currency EUR")
+@click.argument("email")
+@click.option("--name", required=True, help="What they are called.")
+@click.option("--currency", default="EUR", show_default=True, help="Of their first workspace, ISO 4217.")
+@click.option("--time-zone", default="UTC", show_default=True, help="Such as Europe/Berlin.")
+@click.password_option(help="Asked for where it is not given; others on this machine can see a command's options.")
+def add(email: str, name: str, currency: str, time_zone: str, password: str) -> None:
+    """Make an account with a workspace of its own, also where nobody may sign up.
+
+    With a mail server, it is good once the code of the mail was sent to POST /api/auth/confirm.
+    """
+    import httpx
+
+    given = {"email": email, "password": password, "name": name, "currency": currency, "time_zone": time_zone}
+    key = settings().api_token.get_secret_value()
+    try:
+        answer = httpx.post(
+            f"{settings().app_url}/api/auth/sign-up", json=given, headers={"Authorization": f"Bearer {key}"}, timeout=30
+        )
+    except httpx.HTTPError as error:
+        raise Failure(f"the app does not answer ({error}): run `outlay up`") from None
+    if answer.is_error:
+        raise Failure(answer.json().get("detail", answer.text))
+    click.echo(f"{email}: {answer.json()['detail']}")
+
+
 @accounts.command(epilog="Example: outlay accounts disable anna@example.org")
 @click.argument("email")
 def disable(email: str) -> None:

@@ -7,19 +7,19 @@ from uuid import uuid4
 import pytest
 from fastapi.testclient import TestClient
 
-from outlay.api import app, process
+from outlay.api import process
 from outlay.db import session
+from tests.accounts import PASSWORD, forgive_attempts, open_installation
 from tests.support import outlay, outlay_json
 
 pytestmark = [pytest.mark.integration, pytest.mark.small]
 
-PASSWORD = "seven green bicycles"
-
 
 @pytest.fixture
 def visitor(stack):
-    yield TestClient(app.create())
-    process.close()
+    with open_installation() as api:
+        forgive_attempts()
+        yield TestClient(api)
 
 
 @pytest.fixture

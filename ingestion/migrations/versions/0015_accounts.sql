@@ -58,7 +58,7 @@ CREATE INDEX ON auth.personal_tokens (user_id) WHERE ended_at IS NULL;
 -- What a mail brings back: that the address is theirs, or that they may choose a new password.
 CREATE TABLE auth.mailed_tokens (
     token_hash bytea       PRIMARY KEY,
-    user_id    uuid        NOT NULL REFERENCES auth.users,
+    user_id    uuid        NOT NULL REFERENCES auth.users ON DELETE CASCADE,
     purpose    text        NOT NULL CHECK (purpose IN ('confirm', 'reset')),
     expires_at timestamptz NOT NULL,
     used_at    timestamptz

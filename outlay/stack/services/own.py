@@ -43,7 +43,7 @@ def app(here: Settings) -> ServiceSpec:
         address=here.app_url,
         port=here.port("app"),
         argv=with_this_python(app_command(host="127.0.0.1", port=here.port("app"))),
-        env=variables(here) | {"PYTHONPATH": str(PROJECT)},
+        env=variables(here) | {"PYTHONPATH": str(PROJECT), "FORWARDED_ALLOW_IPS": ",".join(here.proxies)},
         needs=("postgres", "kafka", "registry"),
         healthy=lambda: check_app(here),
     )
