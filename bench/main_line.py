@@ -69,7 +69,7 @@ def plain_read(path: Path) -> tuple[int, float]:
 def one_expense() -> None:
     """Record one in the account that the file went into."""
     workspace = next(found for found in all_workspaces() if found.name == "Personal").workspace_id
-    with session("app", workspace_id=workspace) as connection:
+    with session("operator", workspace_id=workspace) as connection:
         account_id = connection.execute("SELECT account_id FROM live.accounts WHERE name = 'Imported'").fetchone()[0]
     draft = TransactionDraft(
         account_id=account_id, occurred_on=date(2017, 6, 30), amount=Decimal("12.34"), currency="CAD", description="one"

@@ -22,8 +22,8 @@ def session(
 ) -> Iterator[psycopg.Connection]:
     """A connection as `role`, committed when the block ends and rolled back when it raises.
 
-    With `workspace_id`, row-level security lets the session see that workspace and no other; without it, the
-    app's role sees nothing. `user_id` is whom the session works for.
+    A session of ``app`` works for `user_id`, and row-level security lets it see `workspace_id` if they are a member of
+    it, and otherwise nothing. One of ``operator``, who runs the installation, sees the workspace that it names.
     """
     dsn = (using or settings()).dsn(role)
     named = {"outlay.workspace_id": workspace_id, "outlay.user_id": user_id}

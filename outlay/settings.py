@@ -18,8 +18,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parent.parent
 
-Role = Literal["owner", "projector", "pipeline", "dbt", "dev", "app", "auth", "dagster", "registry"]
-"""Who talks to PostgreSQL. Each is a database role ``outlay_<name>`` with the rights of its part alone."""
+Role = Literal["owner", "projector", "pipeline", "dbt", "dev", "app", "operator", "auth", "dagster", "registry"]
+"""Who talks to PostgreSQL. Each is a database role ``outlay_<name>`` with the rights of its part alone.
+
+``app`` works for somebody with an account, ``operator`` for whoever runs the installation."""
 
 Service = Literal["postgres", "kafka", "registry", "spark", "live", "app", "code", "webserver", "daemon"]
 """What ``outlay up`` runs. ``code`` is Dagster's code server, shared by its webserver and daemon."""

@@ -43,4 +43,4 @@ def current() -> Workspace:
 
 def reading() -> AbstractContextManager[psycopg.Connection]:
     """A database session that sees the chosen workspace and no other."""
-    return session("app", workspace_id=current().workspace_id)
+    return session("operator", workspace_id=current().workspace_id)

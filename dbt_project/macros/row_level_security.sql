@@ -8,7 +8,7 @@ alter table {{ relation }} enable row level security;
 alter table {{ relation }} force row level security;
 drop policy if exists own_workspace on {{ relation }};
 create policy own_workspace on {{ relation }} for select to outlay_app using (
-    workspace_id = (select live.current_workspace())
+    workspace_id = (select live.admitted_workspace())
     {%- if config.get('shared_rows') %} or workspace_id = {{ shared_workspace() }}{% endif %}
 );
 {# The owner is bound by a forced policy too, unless its role bypasses; the pipeline's checks read all. #}

@@ -41,7 +41,7 @@ def read(accounts: Accounts, user_id: UUID) -> Profile:
         email, newest = connection.execute(
             "SELECT email, profile_version FROM auth.users WHERE user_id = %s", (user_id,)
         ).fetchone()
-    with session("app", using=accounts.settings, workspace_id=NIL) as connection:
+    with session("app", using=accounts.settings, user_id=user_id) as connection:
         row = connection.execute(
             "SELECT version, state -> 'user' FROM live.entities "
             "WHERE workspace_id = %s AND entity = 'user' AND entity_id = %s",

@@ -25,8 +25,9 @@ from outlay.accounts.origin import Origin
 from outlay.accounts.personal_tokens import SCOPES, Scope
 from outlay.api import access
 from outlay.api.problems import Failed
-from outlay.api.process import accounts
+from outlay.api.process import accounts, ledger
 from outlay.db import session
+from outlay.ledger.commands import WRITERS, Ledger
 from outlay.ledger.workspaces import Workspace, all_workspaces, workspaces_of
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -158,7 +159,12 @@ class Place(Workspace):
 
     def session(self) -> AbstractContextManager[psycopg.Connection]:
         """A database session that sees this workspace, as this user."""
-        return session("app", workspace_id=self.workspace_id, user_id=self.user_id)
+        role = "operator" if self.user_id is None else "app"
+        return session(role, workspace_id=self.workspace_id, user_id=self.user_id)
+
+    def ledger(self) -> Ledger:
+        """The process's ledger, for this user."""
+        return ledger().acting_for(self.user_id)
 
     def event_id(self, idempotency_key: str | None) -> UUID | None:
         """The id that a caller's own key makes: the same one for each retry, and another one for each caller."""
@@ -191,7 +197,7 @@ def _check_may(method: str, asking: Caller, there: Workspace) -> None:
         return
     if "write" not in asking.scopes:
         raise Failed(HTTPStatus.FORBIDDEN, "the token may not write: make one that may")
-    if there.role not in ("owner", "editor"):
+    if there.role not in WRITERS:
         raise Failed(
             HTTPStatus.FORBIDDEN, f"your role in this workspace is {there.role}: its owner can make you an editor"
         )

@@ -13,7 +13,6 @@ from fastapi import APIRouter, Query, Response
 from outlay import money
 from outlay.api.caller import Change, CurrentWorkspace, IdempotencyKey
 from outlay.api.problems import Failed
-from outlay.api.process import ledger
 from outlay.api.schemas import AnswerOut, Changes, ExpenseDetail, ExpenseOut, ExpensesOut, NewExpense
 from outlay.ledger.commands import Answer, LineDraft, NotFound, TransactionDraft
 from outlay.ledger.queries import choices, expenses
@@ -31,7 +30,7 @@ def record(
     """Record one transaction. With an `Idempotency-Key` or an `event_id`, sending it again is the same event."""
     _check_minor_units(expense)
     draft = expense.model_dump(exclude={"event_id", "lines"})
-    answer = ledger().record(
+    answer = workspace.ledger().record(
         TransactionDraft(**draft, lines=[LineDraft(**line.model_dump()) for line in expense.lines]),
         workspace_id=workspace.workspace_id,
         actor_id=workspace.actor_id,
@@ -82,21 +81,21 @@ def amend(
 ) -> Answer:
     """Change fields of a transaction that nobody else has changed since you read it."""
     given = changes.model_dump(exclude_unset=True)
-    answer = ledger().amend(workspace.workspace_id, transaction_id, given, **change.of(workspace))
+    answer = workspace.ledger().amend(workspace.workspace_id, transaction_id, given, **change.of(workspace))
     return _answered(answer, response)
 
 
 @router.post("/{transaction_id}/void", response_model=AnswerOut)
 def void(transaction_id: UUID, workspace: CurrentWorkspace, change: Change, response: Response) -> Answer:
     """Take a transaction back. It stays in the history and can be restored."""
-    answer = ledger().void(workspace.workspace_id, transaction_id, **change.of(workspace))
+    answer = workspace.ledger().void(workspace.workspace_id, transaction_id, **change.of(workspace))
     return _answered(answer, response)
 
 
 @router.post("/{transaction_id}/restore", response_model=AnswerOut)
 def restore(transaction_id: UUID, workspace: CurrentWorkspace, change: Change, response: Response) -> Answer:
     """Bring a voided transaction back."""
-    answer = ledger().restore(workspace.workspace_id, transaction_id, **change.of(workspace))
+    answer = workspace.ledger().restore(workspace.workspace_id, transaction_id, **change.of(workspace))
     return _answered(answer, response)
 
 

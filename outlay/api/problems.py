@@ -21,7 +21,7 @@ from outlay.accounts.errors import (
     TooManyAttempts,
     WeakPassword,
 )
-from outlay.ledger.commands import KafkaUnavailable, NotFound, Refused
+from outlay.ledger.commands import KafkaUnavailable, NotAllowed, NotFound, Refused
 from outlay.ledger.queries import NotBuilt
 from outlay.ledger.queries.expenses import BadCursor
 from outlay.money import NotMoney
@@ -100,6 +100,7 @@ def install(api: FastAPI) -> None:
     def not_admitted(_: Request, error: NotAdmitted) -> JSONResponse:
         return answer(401, str(error), headers={"WWW-Authenticate": "Bearer"})
 
+    @api.exception_handler(NotAllowed)
     @api.exception_handler(NotConfirmed)
     @api.exception_handler(SignUpClosed)
     def not_allowed(_: Request, error: Exception) -> JSONResponse:

@@ -41,7 +41,7 @@ def pages(workspace_id: UUID, read: Callable[..., Page], key: str = "transaction
     """
     after = NIL
     while True:
-        with session("app", workspace_id=workspace_id) as connection:
+        with session("operator", workspace_id=workspace_id) as connection:
             page = read(connection, after=after, page=_PAGE)
         yield page
         if len(page) < _PAGE:

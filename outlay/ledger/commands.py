@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Required, TypedDict, Unpack
@@ -37,7 +38,7 @@ from outlay.ledger.decisions import (
     first_sights,
 )
 from outlay.ledger.drafts import LineDraft, TransactionDraft, amended, corrected, recorded, restored, voided
-from outlay.ledger.errors import AppendStopped, KafkaUnavailable, LiveStalled, NotFound, Refused
+from outlay.ledger.errors import AppendStopped, KafkaUnavailable, LiveStalled, NotAllowed, NotFound, Refused
 from outlay.ledger.reading import Reader
 from outlay.settings import Settings, settings
 
@@ -49,6 +50,7 @@ __all__ = [
     "Ledger",
     "LineDraft",
     "LiveStalled",
+    "NotAllowed",
     "NotFound",
     "Problem",
     "Progress",
@@ -59,6 +61,9 @@ __all__ = [
 _WAIT = 2.0  # seconds for live to decide one event
 _PATIENCE = 4  # seconds for Kafka to acknowledge one event that a person waits for
 _LONG_PATIENCE = 60  # the same in a long append, which outlives a broker's restart
+
+WRITERS = ("owner", "editor")
+"""Roles that may change a workspace."""
 
 Event = dict[str, Any]
 
@@ -92,21 +97,30 @@ class Change(TypedDict, total=False):
 class Ledger:
     """Appends events. Thread-safe; opened once per process, as a context manager.
 
-    Nothing is connected until the first event, so opening it never fails.
+    Nothing is connected until the first event, so opening it never fails. It works as whoever runs the installation;
+    `acting_for` is one that works for somebody else.
     """
 
     def __init__(self, using: Settings | None = None):
         self._settings = using or settings()
         self._codec = Codec(self._settings.registry)
-        self._lock = threading.Lock()
-        self._opened: EventProducer | None = None
+        self._line = _Line(self._settings, self._codec)
+        self._user_id: UUID | None = None
 
     def __enter__(self) -> Ledger:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._opened is not None:
-            self._opened.close()
+        self._line.close()
+
+    def acting_for(self, user_id: UUID | None) -> Ledger:
+        """The same ledger for a user: it reads what they may see, and changes what their role allows.
+
+        Every method then raises NotAllowed where it does not. None is whoever runs the installation.
+        """
+        theirs = copy(self)
+        theirs._user_id = user_id
+        return theirs
 
     def append(self, topic: str, event: Event, *, wait: float = _WAIT) -> Answer:
         """Append one event and wait up to `wait` seconds for what live decides of it.
@@ -219,7 +233,7 @@ class Ledger:
         event_id: UUID | None = None,
         wait: float = _WAIT,
     ) -> Answer:
-        with session("app", workspace_id=workspace_id, autocommit=True, using=self._settings) as connection:
+        with self._session(workspace_id) as connection:
             for first in first_sights(connection, workspace_id, event_id) if event_id else ():
                 if first.entity_id == transaction_id:
                     return _answer(first, event_id)
@@ -234,7 +248,7 @@ class Ledger:
     def _append(self, topic: str, event: Event, wait: float, *, ignoring: Iterable[str]) -> Answer:
         value = self.encoded(topic, event)
         workspace_id = event["workspace_id"] or NIL
-        with session("app", workspace_id=workspace_id, autocommit=True, using=self._settings) as connection:
+        with self._session(workspace_id) as connection:
             known = first_sights(connection, workspace_id, event["event_id"])
             if not known:
                 delivery = self.deliver(topic, event["event_id"], key(topic, event), value)
@@ -268,11 +282,10 @@ class Ledger:
         """
         delivered: Future[Delivery] = Future()
         try:
-            self._producer().send_bytes(topic, event_id, event_key, value, delivered.set_result)
+            self._line.producer().send_bytes(topic, event_id, event_key, value, delivered.set_result)
             delivery = delivered.result(timeout=_PATIENCE + 2)
         except KafkaException as error:
-            with self._lock:
-                self._opened = None  # a producer that failed for good is replaced at the next event
+            self._line.replace()
             raise self._unavailable(error.args[0].str()) from error
         except NotInTime:
             raise self._unavailable("no answer") from None
@@ -327,7 +340,32 @@ class Ledger:
     def _admin(self) -> AdminClient:
         return AdminClient({"bootstrap.servers": self._settings.bootstrap}, logger=KAFKA_LOG)
 
-    def _producer(self) -> EventProducer:
+    @contextmanager
+    def _session(self, workspace_id: UUID) -> Iterator[psycopg.Connection]:
+        """A session of whom the ledger works for.
+
+        Raises:
+            NotAllowed: they may not change this workspace.
+        """
+        role = "operator" if self._user_id is None else "app"
+        whose = {"workspace_id": workspace_id, "user_id": self._user_id}
+        with session(role, **whose, autocommit=True, using=self._settings) as connection:
+            if self._user_id is not None:
+                (found,) = connection.execute("SELECT live.my_role()").fetchone()
+                if found not in WRITERS:
+                    raise NotAllowed(f"your role in this workspace is {found or 'none'}, which may not change it")
+            yield connection
+
+
+class _Line:
+    """The process's one producer, opened at its first event."""
+
+    def __init__(self, here: Settings, codec: Codec):
+        self._settings, self._codec = here, codec
+        self._lock = threading.Lock()
+        self._opened: EventProducer | None = None
+
+    def producer(self) -> EventProducer:
         with self._lock:
             if self._opened is None:
                 require(self._settings.bootstrap)
@@ -335,6 +373,15 @@ class Ledger:
                     self._settings.bootstrap, self._codec, client_id="outlay-ledger", delivery_timeout=_PATIENCE
                 )
             return self._opened
+
+    def replace(self) -> None:
+        """Open another one at the next event: this one has failed for good."""
+        with self._lock:
+            self._opened = None
+
+    def close(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
 
 
 @contextmanager

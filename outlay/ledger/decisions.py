@@ -1,4 +1,4 @@
-"""What live knows of an event, read as the app under row-level security."""
+"""What live knows of an event, read under row-level security."""
 
 from __future__ import annotations
 

@@ -23,6 +23,10 @@ class NotFound(LookupError):
         super().__init__(f"the workspace has no transaction {transaction_id}")
 
 
+class NotAllowed(PermissionError):
+    """Somebody may not change this workspace: they are no member of it, or a viewer."""
+
+
 class KafkaUnavailable(RuntimeError):
     """Kafka, or the schema registry that its events need, does not take the event now."""
 

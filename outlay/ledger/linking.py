@@ -123,7 +123,7 @@ def _linked(workspace: Workspace, enricher: Enricher, found: Preview) -> Iterato
 def _whole(workspace_id: UUID, links: Sequence[Link], currencies: Collection[str]) -> tuple[States, set[UUID]]:
     """The current states of what is to be linked, and which of them break a rule."""
     wanted = [each.transaction_id for link in links for each in (link.one, link.other)]
-    with session("app", workspace_id=workspace_id) as connection:
+    with session("operator", workspace_id=workspace_id) as connection:
         read = current_transactions(connection, "transaction_id = ANY(%(ids)s)", also=", recorded_at", ids=wanted)
     states = {state["transaction_id"]: state for state in read}
     return states, {key for key, state in states.items() if has_no_next(state, state.pop("recorded_at"), currencies)}

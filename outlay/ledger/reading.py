@@ -20,7 +20,7 @@ _PAUSE = 0.5
 
 
 class Reader:
-    """Answers questions to the database as the app, in a session that is opened anew when it breaks."""
+    """Answers questions to the database as the operator, in a session that is opened anew when it breaks."""
 
     def __init__(self, using: Settings):
         self._settings = using
@@ -43,7 +43,8 @@ class Reader:
         while True:
             try:
                 if self._connection is None:
-                    self._connection = self._open.enter_context(session("app", autocommit=True, using=self._settings))
+                    opened = session("operator", autocommit=True, using=self._settings)
+                    self._connection = self._open.enter_context(opened)
                 return question(self._connection)
             except psycopg.OperationalError as error:
                 self._close()

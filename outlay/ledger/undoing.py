@@ -79,7 +79,7 @@ def _given_back(workspace: Workspace, run: UUID, by_run: UUID, found: Undone) ->
 
     for page in pages(workspace.workspace_id, read):
         wanted = {row["transaction_id"]: row for row in page}
-        with session("app", workspace_id=workspace.workspace_id) as connection:
+        with session("operator", workspace_id=workspace.workspace_id) as connection:
             where, also = "transaction_id = ANY(%(ids)s)", ", event_id, recorded_at"
             states = current_transactions(connection, where, also=also, ids=list(wanted))
         for state in states:

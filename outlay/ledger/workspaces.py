@@ -43,7 +43,7 @@ class Account:
 
 def all_workspaces() -> list[Workspace]:
     """Every workspace of this installation, by name."""
-    with session("app") as connection, connection.cursor(row_factory=class_row(Workspace)) as cursor:
+    with session("operator") as connection, connection.cursor(row_factory=class_row(Workspace)) as cursor:
         return cursor.execute("SELECT workspace_id, name, currency, time_zone FROM live.all_workspaces()").fetchall()
 
 
@@ -79,7 +79,7 @@ def ensure_account(
     ledger: Ledger, workspace: Workspace, *, name: str, currency: str, type: str = "checking"
 ) -> Account:
     """The workspace's account of that name and currency, made when there is none. Errors as of `ensure_workspace`."""
-    with session("app", workspace_id=workspace.workspace_id) as connection:
+    with session("operator", workspace_id=workspace.workspace_id) as connection:
         for known in _accounts(connection):
             if (known.name, known.currency) == (name, currency):
                 return known
@@ -93,7 +93,7 @@ def ensure_account(
 def ensure_category(ledger: Ledger, workspace: Workspace, name: str, *, parent_id: str | None = None) -> str:
     """The id of the workspace's own category of that name, made when there is none. Errors as of `ensure_workspace`."""
     category_id = derived_id(workspace.workspace_id, "category", name)
-    with session("app", workspace_id=workspace.workspace_id) as connection:
+    with session("operator", workspace_id=workspace.workspace_id) as connection:
         known = connection.execute(
             "SELECT 1 FROM live.entities WHERE workspace_id = %s AND entity = 'category' AND entity_id = %s",
             (workspace.workspace_id, category_id),

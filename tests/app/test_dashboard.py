@@ -30,7 +30,7 @@ SPENT = [
 @pytest.fixture
 def spent(household):
     """A few months of a household, recorded; its accounts by name."""
-    with session("app", workspace_id=household.workspace_id) as connection:
+    with session("operator", workspace_id=household.workspace_id) as connection:
         accounts = dict(connection.execute("SELECT name, account_id FROM live.accounts").fetchall())
     for on, amount, currency, kind, category, merchant in SPENT:
         draft = TransactionDraft(
@@ -49,7 +49,7 @@ def spent(household):
 
 def built(household) -> bool:
     try:
-        with session("app", workspace_id=household.workspace_id) as connection:
+        with session("operator", workspace_id=household.workspace_id) as connection:
             dashboard.as_of(connection)
     except NotBuilt:
         return False
@@ -73,7 +73,7 @@ def test_a_dashboard_without_figures_says_how_to_build_and_after_a_build_shows_t
     expect(page.get_by_text("Not converted to EUR")).to_contain_text("7,000.00\u00a0IRR (1)")
     expect(page.get_by_text("nothing is newer")).to_be_visible()
 
-    with session("app", workspace_id=household.workspace_id) as connection:
+    with session("operator", workspace_id=household.workspace_id) as connection:
         categories = dashboard.categories(connection, date(2026, 3, 1))
         merchants = dashboard.merchants(connection, date(2026, 3, 1))
         by_account = dashboard.accounts(connection, date(2026, 3, 1))

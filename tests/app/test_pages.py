@@ -26,7 +26,7 @@ def act(page: Page, name: str, choice: str) -> None:
 
 
 def in_live(household, **wanted) -> list[tuple]:
-    with session("app", workspace_id=household.workspace_id) as connection:
+    with session("operator", workspace_id=household.workspace_id) as connection:
         found = expenses.page(connection, expenses.Filter(**wanted)).expenses
     return [(expense.name, str(expense.amount), expense.currency, expense.note) for expense in found]
 

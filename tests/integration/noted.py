@@ -57,7 +57,7 @@ def identity(workspace: Workspace, note: str) -> UUID:
 
 def current(workspace: Workspace) -> dict[str, dict[str, Any]]:
     """Note -> the newest event's own fields, and its source."""
-    with session("app", workspace_id=workspace.workspace_id) as connection:
+    with session("operator", workspace_id=workspace.workspace_id) as connection:
         rows = connection.execute(
             "SELECT DISTINCT ON (entity_id) state, source FROM live.events"
             " WHERE topic = 'transaction' AND decision = 'accepted' ORDER BY entity_id, version DESC"

@@ -7,7 +7,7 @@ import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import jwt
 import psycopg
@@ -21,7 +21,7 @@ from outlay.api.access import session_cookie_name
 from outlay.db import session
 from outlay.ledger.workspaces import ensure_account, workspaces_of
 from outlay.settings import NotConfigured, Settings
-from tests.accounts import OTHER, PASSWORD, forgive_attempts, open_installation
+from tests.accounts import OTHER, PASSWORD, Person, forgive_attempts, open_installation
 
 pytestmark = [pytest.mark.integration, pytest.mark.small]
 
@@ -40,43 +40,6 @@ def attempts_forgiven(api):
 @pytest.fixture
 def visitor(api):
     return TestClient(api, headers={"sec-fetch-site": "same-origin", "user-agent": "a browser"})
-
-
-class Person:
-    """Somebody with an account, and a program of theirs that is logged in."""
-
-    def __init__(self, api, name: str = "Anna"):
-        self.api, self.email, self.name = api, f"{uuid4().hex}@example.org", name
-        self.visitor = TestClient(api)
-        answer = self.visitor.post(
-            "/auth/sign-up", json=self.credentials | {"name": name, "time_zone": "Europe/Berlin"}
-        )
-        assert answer.status_code == 202, answer.text
-        self.tokens = self.log_in()
-        self.user_id = UUID(jwt.decode(self.tokens["access_token"], options={"verify_signature": False})["sub"])
-
-    @property
-    def credentials(self) -> dict[str, str]:
-        return {"email": self.email, "password": PASSWORD}
-
-    def log_in(self) -> dict:
-        answer = self.visitor.post("/auth/tokens", json=self.credentials)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def client(self, token: str | None = None, **headers: str) -> TestClient:
-        shown = token or self.tokens["access_token"]
-        return TestClient(self.api, headers={"Authorization": f"Bearer {shown}"} | headers)
-
-    def browser(self) -> TestClient:
-        client = TestClient(self.api, headers={"sec-fetch-site": "same-origin", "user-agent": "a browser"})
-        answer = client.post("/auth/login", json=self.credentials)
-        assert answer.status_code == 200, answer.text
-        return client
-
-    def audited(self) -> list[str]:
-        with session("auth") as connection:
-            return [entry["event"] for entry in audit.entries(connection, user_id=self.user_id)]
 
 
 @pytest.fixture
@@ -113,7 +76,7 @@ def test_who_signs_up_has_a_workspace_of_their_own_and_records_an_expense_in_it(
     here = {"X-Outlay-Workspace": home["workspace_id"]}
     made = client.post("/expenses", json=expense, headers=here)
     assert made.status_code == 201, made.text
-    with session("app", workspace_id=workspace.workspace_id) as connection:
+    with session("operator", workspace_id=workspace.workspace_id) as connection:
         actor, amount = connection.execute(
             "SELECT e.actor_id, t.amount FROM live.events AS e "
             "INNER JOIN live.transactions AS t USING (workspace_id, event_id) WHERE event_id = %s",

@@ -280,7 +280,7 @@ def test_the_first_page_and_the_hundredth_read_the_index_and_no_more(home):
     workspace, _ = home
     query = queries.named("expenses")
     values = dict.fromkeys(query.parameters) | {"sort": "newest", "size": 51}
-    with session("app", workspace_id=workspace.workspace_id) as connection:
+    with session("operator", workspace_id=workspace.workspace_id) as connection:
         connection.execute("SET LOCAL enable_seqscan = off")
         plan = connection.execute("EXPLAIN " + query.sql, values, prepare=False).fetchall()
     text = "\n".join(row[0] for row in plan)

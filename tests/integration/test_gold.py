@@ -431,15 +431,21 @@ def test_the_app_reads_its_own_workspace_and_nothing_past_a_policy(warehouse):
     assert not any("fct_transactions_" in name for name, _ in readable), "a partition would pass by its parent's policy"
 
 
-def test_a_session_of_the_app_sees_the_workspace_it_named(warehouse):
+def test_a_session_of_the_app_sees_the_workspace_that_it_named_for_a_member(warehouse):
     from outlay.db import session
 
-    with session("app", workspace_id=OTHER_WORKSPACE) as connection:
+    member, stranger = warehouse.admit(OTHER_WORKSPACE), uuid4()
+    with session("app", workspace_id=OTHER_WORKSPACE, user_id=member) as connection:
         seen = connection.execute("SELECT DISTINCT workspace_id FROM gold.fct_transactions").fetchall()
         own = connection.execute("SELECT count(*) FROM gold.workspace_categories WHERE name = 'Beekeeping'").fetchone()
         shared = connection.execute(
             "SELECT count(*) FROM gold.workspace_categories WHERE category_id = 'food'"
         ).fetchone()
     assert (seen, own, shared) == ([(OTHER_WORKSPACE,)], (0,), (1,))
-    with session("app") as connection:
-        assert connection.execute("SELECT count(*) FROM gold.fct_daily_spend").fetchone() == (0,)
+    for given in ({}, {"workspace_id": OTHER_WORKSPACE}, {"workspace_id": OTHER_WORKSPACE, "user_id": stranger}):
+        with session("app", **given) as connection:
+            for table in ("fct_transactions", "fct_daily_spend", "dim_account", "fct_budget_months"):
+                assert connection.execute(f"SELECT count(*) FROM gold.{table}").fetchone() == (0,), (table, given)  # noqa: S608
+    with session("operator", workspace_id=OTHER_WORKSPACE) as connection:
+        rows = connection.execute("SELECT DISTINCT workspace_id FROM gold.fct_transactions").fetchall()
+    assert rows == [(OTHER_WORKSPACE,)]

@@ -73,7 +73,7 @@ def by(workspace) -> dict:
 
 
 def shown(workspace: Workspace, transaction_id: UUID, *columns: str) -> tuple:
-    with session("app", workspace_id=workspace.workspace_id) as connection:
+    with session("operator", workspace_id=workspace.workspace_id) as connection:
         return connection.execute(
             f"SELECT {', '.join(columns)} FROM live.transactions WHERE transaction_id = %s",  # noqa: S608
             (transaction_id,),
@@ -81,7 +81,7 @@ def shown(workspace: Workspace, transaction_id: UUID, *columns: str) -> tuple:
 
 
 def events_of(workspace: Workspace) -> int:
-    with session("app", workspace_id=workspace.workspace_id) as connection:
+    with session("operator", workspace_id=workspace.workspace_id) as connection:
         return connection.execute("SELECT count(*) FROM live.events").fetchone()[0]
 
 
@@ -231,7 +231,7 @@ def test_many_events_are_appended_once_however_often_it_is_run(ledger, workspace
     assert (again.inserted, again.already_there, again.stale) == (2_000, 3_000, 0)
     assert told[-1] == Progress(appended=2_000, decided=2_000, already_there=3_000)
     assert all(a.decided <= b.decided and a.appended <= b.appended for a, b in pairwise(told))
-    with session("app", workspace_id=workspace.workspace_id) as connection:
+    with session("operator", workspace_id=workspace.workspace_id) as connection:
         [total] = connection.execute(
             "SELECT sum(amount) FROM live.transactions WHERE transaction_id = ANY(%s)",
             ([events.derived_id(run, "transaction", number) for number in range(5_000)],),
@@ -270,7 +270,7 @@ def test_workspaces_accounts_and_categories_are_made_once(ledger, workspace, acc
     hobby = ensure_category(ledger, workspace, "Hobby")
     assert ensure_category(ledger, workspace, "Hobby") == hobby
     assert workspace in all_workspaces()
-    with session("app", workspace_id=workspace.workspace_id) as connection:
+    with session("operator", workspace_id=workspace.workspace_id) as connection:
         [name] = connection.execute(
             "SELECT state -> 'category' ->> 'name' FROM live.entities WHERE entity_id = %s", (hobby,)
         ).fetchone()

@@ -164,7 +164,7 @@ def fields(states: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 def totals(home: Workspace) -> tuple[Decimal, dict[str, Decimal]]:
     """What live's totals say was spent in euros, and of each kind."""
-    with session("app", workspace_id=home.workspace_id) as connection:
+    with session("operator", workspace_id=home.workspace_id) as connection:
         (in_all,) = (total.amount for total in spent(connection, MAY) if total.currency == "EUR")
         by_kind = by_month(connection, MAY, MAY, by=["kind"])
     return in_all, {total.kind: total.amount for total in by_kind if total.currency == "EUR"}

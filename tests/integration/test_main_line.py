@@ -124,7 +124,7 @@ def test_importing_again_in_another_order_adds_nothing(imported, toronto, tmp_pa
 
 def test_one_expense_more_costs_what_changed(imported):
     workspace = next(w for w in all_workspaces() if w.name == "Personal")
-    with session("app", workspace_id=workspace.workspace_id) as connection:
+    with session("operator", workspace_id=workspace.workspace_id) as connection:
         account_id = connection.execute("SELECT account_id FROM live.accounts LIMIT 1").fetchone()[0]
     draft = TransactionDraft(
         account_id=account_id,

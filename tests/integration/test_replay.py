@@ -74,7 +74,7 @@ class World:
     @contextmanager
     def app(self, workspace_id: UUID = HOME) -> Iterator[psycopg.Connection]:
         """A session of the app, which row-level security keeps in one workspace."""
-        dsn = urlunsplit(urlsplit(self.stack.dsn("app"))._replace(path=urlsplit(self.dsn).path))
+        dsn = urlunsplit(urlsplit(self.stack.dsn("operator"))._replace(path=urlsplit(self.dsn).path))
         with psycopg.connect(dsn, autocommit=True) as connection:
             connection.execute("SELECT set_config('outlay.workspace_id', %s, false)", (str(workspace_id),))
             yield connection
@@ -247,7 +247,7 @@ def test_what_live_is_made_of_and_who_may_do_what_is_the_same_after_the_swap(wor
     assert ("dead_letters", "grant on discard_reason to outlay_projector") in before["tables"]
     assert "fillfactor=50" in before["tables"]["monthly_totals", "table"]
     assert "row security t, forced t" in before["tables"]["events", "table"]
-    assert "live.current_workspace()" in before["tables"]["events", "policy own_workspace"]
+    assert "live.admitted_workspace()" in before["tables"]["events", "policy own_workspace"]
 
 
 def test_who_reads_meanwhile_sees_all_of_their_own_and_nothing_else(world):

@@ -23,6 +23,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from fastavro import parse_schema, schemaless_writer
+from psycopg.types.json import Jsonb
 
 from ingestion import events
 from ingestion.batches import number
@@ -234,6 +235,18 @@ class Warehouse:
             f"INSERT INTO silver.{table} ({columns}) VALUES ({', '.join(['%s'] * len(values))})",  # noqa: S608
             list(values.values()),
         )
+
+    def admit(self, workspace_id: UUID) -> UUID:
+        """Somebody who may look at the workspace, from now on; live alone knows them."""
+        user_id, membership = uuid4(), {"membership": {"role": "viewer"}}
+        membership["membership"]["user_id"] = str(user_id)
+        self.connection.execute(
+            "INSERT INTO live.entities (workspace_id, entity, entity_id, version, operation, state, event_id, "
+            'recorded_at, topic_id, partition, "offset") '
+            "VALUES (%s, 'membership', %s, 1, 'created', %s, %s, now(), 'of no log', 0, 0)",
+            (workspace_id, uuid4(), Jsonb(membership), uuid4()),
+        )
+        return user_id
 
     def rows(self, query: str, *parameters: Any) -> list[tuple]:
         return self.connection.execute(query, parameters or None).fetchall()

@@ -1,0 +1,303 @@
+"""Who may do what: every route, as every kind of caller; and each of the two locks alone holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+import pytest
+from fastapi.testclient import TestClient
+from httpx import Response
+from starlette.routing import Route
+
+from outlay.api import caller, process
+from outlay.db import session
+from outlay.ledger.workspaces import ensure_account, workspaces_of
+from tests.accounts import PASSWORD, Person, forgive_attempts, make_member, open_installation
+
+pytestmark = [pytest.mark.integration, pytest.mark.small]
+
+PEOPLE = ("owner", "editor", "viewer", "stranger")
+CALLERS = (*PEOPLE, "reader", "writer", "operator", "anybody")
+"""`reader`: a program of the owner that may read. `writer`: one of the viewer that may write what the viewer may.
+`anybody`: without credentials."""
+
+OK, WITHOUT, FORBIDDEN, HIDDEN = "ok", 401, 403, 404
+READ = {"stranger": HIDDEN, "anybody": WITHOUT}
+WRITE = READ | {"viewer": FORBIDDEN, "writer": FORBIDDEN, "reader": FORBIDDEN}
+KNOWN = {"anybody": WITHOUT}
+ACCOUNT = KNOWN | {"reader": FORBIDDEN, "writer": FORBIDDEN, "operator": FORBIDDEN}
+OPERATOR = {name: FORBIDDEN for name in CALLERS if name != "operator"} | KNOWN
+FREE: dict[str, int] = {}
+
+ROUTES: dict[str, dict[str, int]] = {
+    "POST /auth/sign-up": FREE,
+    "POST /auth/confirm": FREE,
+    "POST /auth/login": FREE,
+    "POST /auth/tokens": FREE,
+    "POST /auth/tokens/refresh": FREE,
+    "POST /auth/password/ask": FREE,
+    "POST /auth/password/reset": FREE,
+    "GET /health": FREE,
+    "GET /docs": FREE,
+    "GET /openapi.json": FREE,
+    "GET /metrics": OPERATOR,
+    "POST /auth/logout": ACCOUNT,
+    "POST /auth/password": ACCOUNT,
+    "GET /auth/sessions": ACCOUNT,
+    "DELETE /auth/sessions": ACCOUNT,
+    "DELETE /auth/sessions/{session_id}": ACCOUNT,
+    "GET /auth/personal-tokens": ACCOUNT,
+    "POST /auth/personal-tokens": ACCOUNT,
+    "DELETE /auth/personal-tokens/{token_id}": ACCOUNT,
+    "GET /me": ACCOUNT,
+    "PATCH /me": ACCOUNT,
+    "GET /workspaces": KNOWN,
+    "POST /expenses": WRITE,
+    "GET /expenses": READ,
+    "GET /expenses/{transaction_id}": READ,
+    "PATCH /expenses/{transaction_id}": WRITE,
+    "POST /expenses/{transaction_id}/void": WRITE,
+    "POST /expenses/{transaction_id}/restore": WRITE,
+    "GET /totals": READ,
+}
+"""What is not said of a caller is allowed."""
+
+
+@dataclass
+class Town:
+    """An installation: a workspace with its people, and everybody else."""
+
+    workspace_id: UUID
+    account_id: UUID
+    people: dict[str, Person]
+    clients: dict[str, TestClient]
+
+    def expense(self) -> dict:
+        return {
+            "account_id": str(self.account_id),
+            "occurred_on": "2026-03-14",
+            "amount": "12.50",
+            "currency": "EUR",
+            "description": f"Bakery {uuid4()}",
+        }
+
+    def recorded(self, *, void: bool = False) -> tuple[str, str]:
+        """(id, ETag) of an expense that the owner has just recorded."""
+        made = self.clients["owner"].post("/expenses", json=self.expense())
+        assert made.status_code == 201, made.text
+        at, tag = made.json()["transaction_id"], made.headers["etag"]
+        if void:
+            tag = self.clients["owner"].post(f"/expenses/{at}/void", headers={"If-Match": tag}).headers["etag"]
+        return at, tag
+
+    def request(self, name: str, route: str) -> Response:
+        """A request that is right in every way but, perhaps, who makes it."""
+        client, (method, path) = self.clients[name], route.split(" ")
+        body, headers, given = None, {}, {}
+        match route:
+            case "POST /expenses":
+                body = self.expense()
+            case "GET /totals":
+                given = {"from": "2026-03", "to": "2026-03"}
+            case "PATCH /me":
+                body = {"name": name.title()}
+            case "POST /auth/personal-tokens":
+                body = {"name": "A program"}
+            case "POST /auth/password":
+                body = {"current_password": PASSWORD, "password": PASSWORD + "!", "keep_other_sessions": True}
+        if "{transaction_id}" in path:
+            at, headers["If-Match"] = self.recorded(void=path.endswith("restore"))
+            path, body = path.format(transaction_id=at), {"note": "changed"} if method == "PATCH" else None
+        if "{session_id}" in path or "{token_id}" in path:
+            path = self._theirs(name, path)
+        return client.request(method, path, json=body, headers=headers, params=given)
+
+    def _theirs(self, name: str, path: str) -> str:
+        if name not in PEOPLE:
+            return path.format(session_id=uuid4(), token_id=uuid4())
+        somebody = self.people[name]
+        made = self.clients[name].post("/auth/personal-tokens", json={"name": "Short-lived"}).json()
+        return path.format(session_id=somebody.log_in()["session_id"], token_id=made["token_id"])
+
+
+@pytest.fixture(scope="module")
+def api(stack):
+    with open_installation() as api:
+        yield api
+
+
+@pytest.fixture
+def town(api, stack) -> Town:
+    """New for each test: some routes end what the next one needs."""
+    forgive_attempts()
+    people = {name: Person(api, name.title()) for name in PEOPLE}
+    [home] = workspaces_of(people["owner"].user_id)
+    for role in ("editor", "viewer"):
+        make_member(home.workspace_id, people[role].user_id, role)
+    account = ensure_account(process.ledger(), home, name="Card", currency="EUR", type="card")
+    clients = {name: person.client() for name, person in people.items()}
+    clients["reader"] = people["owner"].program("read")
+    clients["writer"] = people["viewer"].program("read", "write")
+    clients["operator"] = TestClient(api, headers={"Authorization": f"Bearer {stack.api_token.get_secret_value()}"})
+    clients["anybody"] = TestClient(api)
+    for client in clients.values():
+        client.headers["X-Outlay-Workspace"] = str(home.workspace_id)
+    return Town(home.workspace_id, account.account_id, people, clients)
+
+
+def test_every_route_says_who_may_use_it(api):
+    routes = {f"{method} {route.path}" for route in _routes(api) for method in route.methods - {"HEAD"}}
+    assert routes == ROUTES.keys()
+
+
+def _routes(api) -> Iterator[Route]:
+    """Every route of the app and of the routers in it; what is neither, and might hide one, is an error."""
+    for route in api.routes:
+        if isinstance(route, Route):
+            yield route
+        else:
+            yield from _routes(route.original_router)
+
+
+@pytest.mark.parametrize("route", [route for route, refused in ROUTES.items() if refused])
+def test_a_route_does_for_each_caller_what_it_says(town, route):
+    for name in CALLERS:
+        answer = town.request(name, route)
+        expected = ROUTES[route].get(name, OK)
+        assert (answer.status_code if answer.is_error else OK) == expected, f"{name}: {answer.text}"
+        if answer.is_error:
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert str(town.account_id) not in answer.text
+
+
+def test_a_member_sees_what_a_stranger_does_not(town):
+    at, _ = town.recorded()
+    for name in ("owner", "editor", "viewer", "reader", "writer", "operator"):
+        listed = town.clients[name].get("/expenses").json()["expenses"]
+        assert [expense["transaction_id"] for expense in listed] == [at], name
+        assert town.clients[name].get(f"/expenses/{at}").status_code == 200
+    own = town.clients["stranger"].get("/workspaces").json()
+    assert [home["role"] for home in own] == ["owner"]
+    assert str(town.workspace_id) not in str(own)
+    in_own = town.clients["stranger"].get(f"/expenses/{at}", headers={"X-Outlay-Workspace": own[0]["workspace_id"]})
+    assert in_own.status_code == 404
+
+
+def test_a_membership_that_ended_ends_what_it_allowed(town):
+    from ingestion import events
+
+    editor = town.people["editor"].user_id
+    ended = events.entity(
+        entity="membership",
+        entity_id=events.derived_id(town.workspace_id, "membership", editor),
+        state={"user_id": editor, "role": "editor"},
+        version=2,
+        operation="deleted",
+        workspace_id=town.workspace_id,
+        source="app",
+    )
+    assert town.clients["editor"].get("/expenses").status_code == 200
+    assert process.ledger().append("user", ended, wait=30).decision == "accepted"
+    assert town.clients["editor"].get("/expenses").status_code == 404
+    assert town.clients["editor"].post("/expenses", json=town.expense()).status_code == 404
+
+
+@contextmanager
+def policies_that_let_everything_pass() -> Iterator[int]:
+    """Row-level security taken out of use, in the real database: what `outlay_app` asks for, it gets."""
+    with session("owner") as connection:
+        held = connection.execute(
+            "SELECT format('%I.%I', schemaname, tablename), qual FROM pg_policies WHERE policyname = 'own_workspace'"
+        ).fetchall()
+        for table, _ in held:
+            connection.execute(f"ALTER POLICY own_workspace ON {table} USING (true)")
+    try:
+        yield len(held)
+    finally:
+        with session("owner") as connection:
+            for table, condition in held:
+                connection.execute(f"ALTER POLICY own_workspace ON {table} USING ({condition})")
+
+
+def as_member(town: Town, at: str, tag: str) -> dict[str, Callable[[TestClient], Response]]:
+    return {
+        "list": lambda client: client.get("/expenses"),
+        "read": lambda client: client.get(f"/expenses/{at}"),
+        "totals": lambda client: client.get("/totals", params={"from": "2026-03", "to": "2026-03"}),
+        "record": lambda client: client.post("/expenses", json=town.expense()),
+        "amend": lambda client: client.patch(f"/expenses/{at}", json={"note": "x"}, headers={"If-Match": tag}),
+        "void": lambda client: client.post(f"/expenses/{at}/void", headers={"If-Match": tag}),
+    }
+
+
+def test_without_row_level_security_the_code_still_refuses(town, api):
+    """Second lock alone: a stranger finds nothing, and a member nothing of another workspace."""
+    at, tag = town.recorded()
+    neighbour = Person(api, "Neighbour")
+    [next_door] = workspaces_of(neighbour.user_id)
+    card = ensure_account(process.ledger(), next_door, name="Card", currency="EUR", type="card")
+    theirs = {"X-Outlay-Workspace": str(next_door.workspace_id)}
+    made = neighbour.client(**theirs).post("/expenses", json=town.expense() | {"account_id": str(card.account_id)})
+    assert made.status_code == 201, made.text
+    before = town.clients["owner"].get("/expenses").json()
+    with policies_that_let_everything_pass() as count:
+        assert count >= 5
+        with session("app", workspace_id=town.workspace_id, user_id=neighbour.user_id) as connection:
+            assert connection.execute("SELECT count(*) > 1 FROM live.transactions").fetchone() == (True,), "it is off"
+        for what, ask in as_member(town, at, tag).items():
+            assert ask(town.clients["stranger"]).status_code == 404, what
+        assert town.clients["viewer"].post("/expenses", json=town.expense()).status_code == 403
+        assert town.clients["owner"].get("/expenses").json() == before
+        assert town.clients["owner"].get(f"/expenses/{made.json()['transaction_id']}").status_code == 404
+    with session("app", workspace_id=town.workspace_id, user_id=neighbour.user_id) as connection:
+        assert connection.execute("SELECT count(*) FROM live.transactions").fetchone() == (0,), "it is on again"
+
+
+def test_without_the_check_in_the_code_row_level_security_still_refuses(town, monkeypatch):
+    """First lock alone: the API takes everybody for an owner of every workspace, and the database does not."""
+    at, tag = town.recorded()
+    everything = caller.all_workspaces()
+    monkeypatch.setattr(caller, "workspaces", lambda _: everything)
+    stranger = {what: ask(town.clients["stranger"]) for what, ask in as_member(town, at, tag).items()}
+    assert stranger["list"].json() == {"expenses": [], "next": None}
+    assert stranger["read"].status_code == 404
+    assert stranger["totals"].json() == []
+    assert [stranger[what].status_code for what in ("record", "amend", "void")] == [403, 403, 403]
+    assert town.clients["viewer"].post("/expenses", json=town.expense()).status_code == 403
+    expense = town.clients["owner"].get(f"/expenses/{at}").json()
+    assert (expense["version"], expense["note"], expense["operation"]) == (1, None, "recorded")
+    assert len(town.clients["owner"].get("/expenses").json()["expenses"]) == 1
+
+
+def test_a_session_for_nobody_sees_nothing(town):
+    town.recorded()
+    stranger = town.people["stranger"].user_id
+    for given in ({}, {"user_id": stranger}, {"user_id": UUID(int=0)}):
+        with session("app", workspace_id=town.workspace_id, **given) as connection:
+            for table in ("events", "transactions", "transaction_lines", "monthly_totals", "entities"):
+                seen = connection.execute(
+                    f"SELECT count(*) FROM live.{table} WHERE workspace_id = %s",  # noqa: S608
+                    (town.workspace_id,),
+                )
+                assert seen.fetchone() == (0,), (table, given)
+
+
+def test_a_person_reads_their_own_profile_and_nobody_elses(town):
+    with session("app", user_id=town.people["viewer"].user_id) as connection:
+        seen = connection.execute("SELECT DISTINCT entity_id FROM live.entities WHERE entity = 'user'").fetchall()
+        told = connection.execute("SELECT DISTINCT entity_id FROM live.events WHERE entity = 'user'").fetchall()
+    assert seen == told == [(town.people["viewer"].user_id,)]
+
+
+def test_the_operators_rights_are_not_the_apps(town):
+    import psycopg
+
+    with session("app", user_id=town.people["owner"].user_id) as connection:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("SELECT * FROM live.all_workspaces()")
+        connection.rollback()
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("SET ROLE outlay_operator")
