@@ -15,6 +15,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import Mount
 
+from outlay import db
 from outlay.api import app as api
 from outlay.api import process
 from outlay.api.access import WithoutKey
@@ -28,9 +29,11 @@ for name in ("uvicorn.access", "uvicorn.error"):
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
+    db.keep_connections()
     process.accounts()  # what a process before left in the outbox is appended
     yield
     process.close()
+    db.close_connections()
 
 
 app = st.App(
