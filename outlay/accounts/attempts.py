@@ -24,6 +24,8 @@ LOGINS_OF_ONE = Limit("logins with one address from one place", 10, timedelta(mi
 LOGINS_OF_ALL = Limit("logins with one address", 50, timedelta(minutes=15))
 LOGINS_FROM_ONE = Limit("logins from one place", 100, timedelta(minutes=15))
 SIGN_UPS = Limit("sign-ups from one place", 20, timedelta(hours=1))
+INVITATIONS = Limit("invitations by one person", 50, timedelta(hours=1))
+WORKSPACES = Limit("workspaces by one person", 20, timedelta(hours=1))
 MAILS = Limit("mails to one address", 5, timedelta(hours=1))
 
 

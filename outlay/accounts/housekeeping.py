@@ -23,6 +23,7 @@ def tidy(using: Settings) -> None:
             ("DELETE FROM auth.mailed_tokens WHERE expires_at < %s", now - KEPT),
             ("DELETE FROM auth.personal_tokens WHERE least(ended_at, expires_at) < %s", now - KEPT),
             ("DELETE FROM auth.sessions WHERE least(ended_at, expires_at) < %s", now - KEPT),
+            ("DELETE FROM auth.invitations WHERE least(ended_at, expires_at) < %s", now - KEPT),
             ("DELETE FROM auth.outbox WHERE appended_at < %s", now - _APPENDED),
             ("DELETE FROM auth.users WHERE sign_up IS NOT NULL AND created_at < %s", now - _UNCONFIRMED),
         ):

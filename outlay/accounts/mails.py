@@ -37,6 +37,15 @@ def reset(url: str, code: str) -> Mail:
     )
 
 
+def invitation(url: str, workspace: str, code: str) -> Mail:
+    return Mail(
+        "Outlay: an invitation",
+        f"Somebody invites you to {workspace} at {url}.\n\n"
+        f"Log in there, or make an account with this code, and accept it:\n\n    {code}\n\n"
+        "If you do not know what this is about, do nothing.\n",
+    )
+
+
 def password_changed(url: str, place: str) -> Mail:
     return Mail(
         "Outlay: your password was changed",

@@ -10,7 +10,7 @@ import hashlib
 import secrets
 from typing import Literal
 
-Prefix = Literal["outlay_session_", "outlay_refresh_", "outlay_token_", "outlay_mail_"]
+Prefix = Literal["outlay_session_", "outlay_refresh_", "outlay_token_", "outlay_mail_", "outlay_invitation_"]
 
 
 def new(prefix: Prefix) -> str:

@@ -34,18 +34,20 @@ log = structlog.get_logger("outlay.outbox")
 
 def put(
     connection: psycopg.Connection, ledger: Ledger, topic: str, events: Iterable[Mapping[str, Any]], *, user_id: UUID
-) -> None:
-    """Write events of what a user changed into the caller's transaction.
+) -> int:
+    """Write events of what a user changed into the caller's transaction; returns how many were not there yet.
 
     Raises:
         Refused: one does not fit the contract. KafkaUnavailable: its schema cannot be read.
     """
+    count = 0
     for event in events:
-        connection.execute(
+        count += connection.execute(
             "INSERT INTO auth.outbox (event_id, user_id, topic, key, value, created_at) "
-            "VALUES (%s, %s, %s, %s, %s, %s)",
+            "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (event_id) DO NOTHING",
             (event["event_id"], user_id, topic, key(topic, event), ledger.encoded(topic, event), datetime.now(UTC)),
-        )
+        ).rowcount
+    return count
 
 
 def append_waiting(ledger: Ledger, using: Settings) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -16,12 +17,13 @@ from psycopg.types.json import Jsonb
 
 from ingestion import events
 from ingestion.events import derived_id, new_id
-from outlay.accounts import addresses, attempts, audit, mailed, mails, outbox, passwords
+from outlay.accounts import addresses, attempts, audit, invitations, mailed, mails, outbox, passwords
 from outlay.accounts.addresses import Address
 from outlay.accounts.errors import NotAdmitted, SignUpClosed, TooManyAttempts
 from outlay.accounts.origin import Origin
 from outlay.accounts.process import Accounts
 from outlay.db import session
+from outlay.ledger.members import founding
 
 
 @dataclass(frozen=True)
@@ -35,20 +37,29 @@ class SignUp:
 
 
 def sign_up(
-    accounts: Accounts, given: SignUp, *, email: str, password: str, origin: Origin, by_operator: bool = False
+    accounts: Accounts,
+    given: SignUp,
+    *,
+    email: str,
+    password: str,
+    origin: Origin,
+    by_operator: bool = False,
+    invitation: str | None = None,
 ) -> None:
     """Make an account, or send its owner a mail where there is one.
 
     Raises:
-        SignUpClosed: this installation takes nobody by themselves, and this is not by whoever runs it.
+        SignUpClosed: this installation takes nobody by themselves, and this is neither by whoever runs it nor with the
+            code of an invitation that is open.
         NotAnAddress, WeakPassword, TooManyAttempts: see there.
         Refused, KafkaUnavailable: the events cannot be made; nothing was stored.
     """
-    if accounts.settings.sign_up == "closed" and not by_operator:
-        raise SignUpClosed("accounts are made by whoever runs this installation: `outlay accounts add`")
     address = addresses.parsed(email)
     with session("auth", using=accounts.settings, autocommit=True) as connection:
         attempts.admit(connection, attempts.SIGN_UPS, origin.place)
+        invited = invitation is not None and invitations.is_open(connection, invitation)
+        if accounts.settings.sign_up == "closed" and not by_operator and not invited:
+            raise SignUpClosed("accounts are made by whoever runs this installation, or with an invitation")
         passwords.check(password, about=(address.text, given.name))
         kept = passwords.hashed(password)
         mail = None
@@ -135,30 +146,16 @@ def _may_mail(connection: psycopg.Connection, address: Address) -> bool:
     return True
 
 
-def _first_events(user_id: UUID, email: str, given: SignUp) -> list[dict]:
+def _first_events(user_id: UUID, email: str, given: SignUp) -> list[dict[str, Any]]:
     """The person, their membership and their workspace, under ids that follow from the person's."""
-    workspace_id = derived_id(user_id, "workspace")
-    person = {"name": given.name, "email": email, "locale": given.locale, "time_zone": given.time_zone}
-    workspace = {"name": given.name, "currency": given.currency, "time_zone": given.time_zone}
-    parts = [
-        ("user", user_id, None, person),
-        (
-            "membership",
-            derived_id(workspace_id, "membership", user_id),
-            workspace_id,
-            {"user_id": user_id, "role": "owner"},
-        ),
-        ("workspace", workspace_id, workspace_id, workspace),
-    ]
-    return [
-        events.entity(
-            entity=entity,
-            entity_id=entity_id,
-            state=state,
-            workspace_id=belongs_to,
-            source="api",
-            event_id=derived_id(entity_id, entity, "created"),
-            actor_id=user_id,
-        )
-        for entity, entity_id, belongs_to, state in parts
-    ]
+    person = events.entity(
+        entity="user",
+        entity_id=user_id,
+        state={"name": given.name, "email": email, "locale": given.locale, "time_zone": given.time_zone},
+        workspace_id=None,
+        source="api",
+        event_id=derived_id(user_id, "user", "created"),
+        actor_id=user_id,
+    )
+    home = {"name": given.name, "currency": given.currency, "time_zone": given.time_zone}
+    return [person, *founding(derived_id(user_id, "workspace"), user_id, home)]

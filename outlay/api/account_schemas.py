@@ -62,6 +62,7 @@ class NewUser(Credentials):
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$", description="ISO 4217.")] = "EUR"
     time_zone: Zone = "UTC"
     locale: Locale | None = None
+    invitation: Secret | None = Field(None, description="The code of one, where not everybody may make an account.")
 
 
 class Code(Strict):

@@ -8,7 +8,7 @@ from fastapi import Depends, FastAPI, Request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
 from starlette.responses import HTMLResponse, PlainTextResponse
 
-from outlay.api import auth, expenses, me, problems, reference, totals, workspaces
+from outlay.api import auth, expenses, me, members, problems, reference, totals, workspaces
 from outlay.api.caller import operator
 from outlay.db import session
 from outlay.settings import settings
@@ -26,7 +26,7 @@ def create() -> FastAPI:
         openapi_url="/openapi.json",
     )
     problems.install(api)
-    for part in (auth, me, workspaces, expenses, totals):
+    for part in (auth, me, workspaces, members, expenses, totals):
         api.include_router(part.router)
 
     @api.get("/health", tags=["health"])

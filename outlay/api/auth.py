@@ -8,6 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from outlay import money
 from outlay.accounts import login, new_password, personal_tokens, registration, sessions
 from outlay.api import access
 from outlay.api.account_schemas import (
@@ -39,10 +40,16 @@ router = APIRouter(prefix="/auth", tags=["accounts"], dependencies=[Depends(priv
 def sign_up(given: NewUser, origin: From, by_operator: ByOperator) -> Said:
     """Make an account, with a workspace of its own. The answer is the same for an address that has one already.
 
-    Where `OUTLAY_SIGN_UP` is not `open`, only with the installation's key."""
+    Where `OUTLAY_SIGN_UP` is not `open`, only with an invitation or the installation's key."""
+    money.currency(given.currency)
     about = registration.SignUp(given.name, given.currency, given.time_zone, given.locale)
     registration.sign_up(
-        accounts(), about, email=given.email, password=given.password, origin=origin, by_operator=by_operator
+        *(accounts(), about),
+        email=given.email,
+        password=given.password,
+        origin=origin,
+        by_operator=by_operator,
+        invitation=given.invitation,
     )
     if accounts().post.works:
         return Said(detail="a code was sent to this address: POST /api/auth/confirm, then log in")

@@ -11,7 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from outlay import money
-from outlay.api.caller import Change, CurrentWorkspace, IdempotencyKey
+from outlay.api.place import Change, CurrentWorkspace, IdempotencyKey
 from outlay.api.problems import Failed
 from outlay.api.schemas import AnswerOut, Changes, ExpenseDetail, ExpenseOut, ExpensesOut, NewExpense
 from outlay.ledger.commands import Answer, LineDraft, NotFound, TransactionDraft

@@ -21,7 +21,8 @@ from outlay.accounts.errors import (
     TooManyAttempts,
     WeakPassword,
 )
-from outlay.ledger.commands import KafkaUnavailable, NotAllowed, NotFound, Refused
+from outlay.ledger.commands import Answer, KafkaUnavailable, NotAllowed, NotFound, Refused
+from outlay.ledger.members import LastOwner, NoSuchMember
 from outlay.ledger.queries import NotBuilt
 from outlay.ledger.queries.expenses import BadCursor
 from outlay.money import NotMoney
@@ -36,6 +37,18 @@ class Failed(Exception):
     ):
         super().__init__(detail)
         self.status, self.detail, self.errors, self.headers = status, detail, list(errors), headers
+
+
+def decided(answer: Answer) -> None:
+    """Answer a change that counted with what comes after it, and another one with why it does not."""
+    if answer.decision == "stale":
+        raise Failed(HTTPStatus.CONFLICT, "somebody changed it at this moment: read it again")
+    if answer.decision == "pending":
+        raise Failed(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "it is recorded, and the live view has not read it yet: look again in a moment",
+            headers={"Retry-After": "5"},
+        )
 
 
 def answer(
@@ -79,6 +92,14 @@ def install(api: FastAPI) -> None:
     @api.exception_handler(NotFound)
     def not_found(_: Request, error: NotFound) -> JSONResponse:
         return answer(404, str(error))
+
+    @api.exception_handler(NoSuchMember)
+    def no_member(_: Request, error: NoSuchMember) -> JSONResponse:
+        return answer(404, str(error))
+
+    @api.exception_handler(LastOwner)
+    def last_owner(_: Request, error: LastOwner) -> JSONResponse:
+        return answer(409, str(error))
 
     @api.exception_handler(BadCursor)
     def cursor(_: Request, error: BadCursor) -> JSONResponse:

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BeforeValidator
 
-from outlay.api.caller import CurrentWorkspace
+from outlay.api.place import CurrentWorkspace
 from outlay.api.schemas import TotalOut
 from outlay.ledger.queries import totals
 from outlay.ledger.queries.expenses import Kind

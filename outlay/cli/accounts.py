@@ -67,6 +67,35 @@ def add(email: str, name: str, currency: str, time_zone: str, password: str) -> 
     click.echo(f"{email}: {answer.json()['detail']}")
 
 
+@accounts.command(epilog="Example: outlay accounts admit anna@example.org --workspace Personal --role owner")
+@click.argument("email")
+@click.option("--workspace", required=True, metavar="NAME", help="Its name, or its id.")
+@click.option("--role", type=click.Choice(["owner", "editor", "viewer"]), default="viewer", show_default=True)
+def admit(email: str, workspace: str, role: str) -> None:
+    """Let somebody into a workspace, such as one that was imported or simulated."""
+    from outlay.accounts import people
+    from outlay.db import session
+    from outlay.ledger.commands import KafkaUnavailable, Ledger
+    from outlay.ledger.members import joining
+    from outlay.ledger.workspaces import all_workspaces
+
+    found = [known for known in all_workspaces() if workspace in (known.name, str(known.workspace_id))]
+    if len(found) != 1:
+        raise Failure(f"expected the name or id of one workspace, {workspace} is that of {len(found)}")
+    with _auth() as connection:
+        user_id = people.user_of(connection, email)
+    with session("operator", workspace_id=found[0].workspace_id) as connection:
+        event = joining(connection, found[0].workspace_id, user_id, role)
+    if event is None:
+        raise Failure(f"{email} is in {workspace} already: an owner of it changes roles")
+    try:
+        with Ledger() as ledger:
+            ledger.append("user", event, wait=30)
+    except KafkaUnavailable as error:
+        raise Failure(str(error)) from error
+    click.echo(f"{email} is in {found[0].name or workspace} as its {role}")
+
+
 @accounts.command(epilog="Example: outlay accounts disable anna@example.org")
 @click.argument("email")
 def disable(email: str) -> None:

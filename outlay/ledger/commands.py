@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
 from contextlib import contextmanager
@@ -62,8 +62,8 @@ _WAIT = 2.0  # seconds for live to decide one event
 _PATIENCE = 4  # seconds for Kafka to acknowledge one event that a person waits for
 _LONG_PATIENCE = 60  # the same in a long append, which outlives a broker's restart
 
-WRITERS = ("owner", "editor")
-"""Roles that may change a workspace."""
+OWNERS, WRITERS = ("owner",), ("owner", "editor")
+"""Roles: who may change a workspace and who is in it; who may change what it holds."""
 
 Event = dict[str, Any]
 
@@ -233,7 +233,7 @@ class Ledger:
         event_id: UUID | None = None,
         wait: float = _WAIT,
     ) -> Answer:
-        with self._session(workspace_id) as connection:
+        with self._session(workspace_id, WRITERS) as connection:
             for first in first_sights(connection, workspace_id, event_id) if event_id else ():
                 if first.entity_id == transaction_id:
                     return _answer(first, event_id)
@@ -248,7 +248,7 @@ class Ledger:
     def _append(self, topic: str, event: Event, wait: float, *, ignoring: Iterable[str]) -> Answer:
         value = self.encoded(topic, event)
         workspace_id = event["workspace_id"] or NIL
-        with self._session(workspace_id) as connection:
+        with self._session(workspace_id, _needed(event)) as connection:
             known = first_sights(connection, workspace_id, event["event_id"])
             if not known:
                 delivery = self.deliver(topic, event["event_id"], key(topic, event), value)
@@ -341,20 +341,25 @@ class Ledger:
         return AdminClient({"bootstrap.servers": self._settings.bootstrap}, logger=KAFKA_LOG)
 
     @contextmanager
-    def _session(self, workspace_id: UUID) -> Iterator[psycopg.Connection]:
+    def _session(self, workspace_id: UUID, roles: Sequence[str]) -> Iterator[psycopg.Connection]:
         """A session of whom the ledger works for.
 
         Raises:
-            NotAllowed: they may not change this workspace.
+            NotAllowed: they have none of these roles in the workspace.
         """
         role = "operator" if self._user_id is None else "app"
         whose = {"workspace_id": workspace_id, "user_id": self._user_id}
         with session(role, **whose, autocommit=True, using=self._settings) as connection:
             if self._user_id is not None:
                 (found,) = connection.execute("SELECT live.my_role()").fetchone()
-                if found not in WRITERS:
+                if found not in roles:
                     raise NotAllowed(f"your role in this workspace is {found or 'none'}, which may not change it")
             yield connection
+
+
+def _needed(event: Event) -> Sequence[str]:
+    """The roles of those who may append it."""
+    return OWNERS if event.get("entity") in ("workspace", "membership") else WRITERS
 
 
 class _Line:

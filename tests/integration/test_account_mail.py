@@ -195,3 +195,19 @@ def test_no_mail_holds_a_password_or_a_token(visitor, inbox, email):
     )
     text = inbox.next_to(email).get_payload(decode=True).decode()
     assert not [secret for secret in (PASSWORD, OTHER, *map(str, tokens.values())) if secret in text]
+
+
+def test_an_invitation_goes_to_whom_it_is_for_and_to_nobody_else(visitor, inbox, email):
+    confirmed(visitor, inbox, email)
+    mine = {"Authorization": f"Bearer {log_in(visitor, email).json()['access_token']}"}
+    [home] = visitor.get("/workspaces", headers=mine).json()
+    guest = f"{uuid4().hex}@example.org"
+    here = mine | {"X-Outlay-Workspace": home["workspace_id"]}
+    made = visitor.post("/invitations", json={"role": "editor", "email": guest}, headers=here).json()
+    assert (made["email"], made["code"]) == (guest, None)
+    text = inbox.next_to(guest).get_payload(decode=True).decode()
+    [code] = re.findall(r"^    (outlay_invitation_\S+)\s*$", text, re.M)
+    confirmed(visitor, inbox, guest)
+    theirs = {"Authorization": f"Bearer {log_in(visitor, guest).json()['access_token']}"}
+    joined = visitor.post("/invitations/accept", json={"code": code}, headers=theirs)
+    assert joined.json() == {"workspace_id": home["workspace_id"], "role": "editor"}

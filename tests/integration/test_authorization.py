@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from httpx import Response
 from starlette.routing import Route
 
-from outlay.api import caller, process
+from outlay.api import place, process
 from outlay.db import session
 from outlay.ledger.workspaces import ensure_account, workspaces_of
 from tests.accounts import PASSWORD, Person, forgive_attempts, make_member, open_installation
@@ -29,6 +29,8 @@ READ = {"stranger": HIDDEN, "anybody": WITHOUT}
 WRITE = READ | {"viewer": FORBIDDEN, "writer": FORBIDDEN, "reader": FORBIDDEN}
 KNOWN = {"anybody": WITHOUT}
 ACCOUNT = KNOWN | {"reader": FORBIDDEN, "writer": FORBIDDEN, "operator": FORBIDDEN}
+OWNED = WRITE | {"editor": FORBIDDEN}
+INVITED = OWNED | {"operator": FORBIDDEN}
 OPERATOR = {name: FORBIDDEN for name in CALLERS if name != "operator"} | KNOWN
 FREE: dict[str, int] = {}
 
@@ -55,6 +57,15 @@ ROUTES: dict[str, dict[str, int]] = {
     "GET /me": ACCOUNT,
     "PATCH /me": ACCOUNT,
     "GET /workspaces": KNOWN,
+    "POST /workspaces": ACCOUNT,
+    "PATCH /workspace": OWNED,
+    "GET /members": READ,
+    "PUT /members/{user_id}/role": OWNED,
+    "DELETE /members/{user_id}": OWNED,
+    "GET /invitations": OWNED,
+    "POST /invitations": INVITED,
+    "DELETE /invitations/{invitation_id}": INVITED,
+    "POST /invitations/accept": ACCOUNT,
     "POST /expenses": WRITE,
     "GET /expenses": READ,
     "GET /expenses/{transaction_id}": READ,
@@ -106,6 +117,20 @@ class Town:
                 body = {"name": name.title()}
             case "POST /auth/personal-tokens":
                 body = {"name": "A program"}
+            case "POST /workspaces":
+                body = {"name": "Another", "currency": "EUR"}
+            case "PATCH /workspace":
+                body = {"name": f"By {name}"}
+            case "PUT /members/{user_id}/role":
+                body, path = {"role": "viewer"}, path.format(user_id=self.people["viewer"].user_id)
+            case "DELETE /members/{user_id}":
+                path = path.format(user_id=self.another())
+            case "POST /invitations":
+                body = {"role": "viewer"}
+            case "POST /invitations/accept":
+                body = {"code": self.invitation()["code"]}
+            case "DELETE /invitations/{invitation_id}":
+                path = path.format(invitation_id=self.invitation()["invitation_id"])
             case "POST /auth/password":
                 body = {"current_password": PASSWORD, "password": PASSWORD + "!", "keep_other_sessions": True}
         if "{transaction_id}" in path:
@@ -114,6 +139,17 @@ class Town:
         if "{session_id}" in path or "{token_id}" in path:
             path = self._theirs(name, path)
         return client.request(method, path, json=body, headers=headers, params=given)
+
+    def invitation(self) -> dict:
+        made = self.clients["owner"].post("/invitations", json={"role": "viewer"})
+        assert made.status_code == 201, made.text
+        return made.json()
+
+    def another(self) -> UUID:
+        """A member of whom nothing else is asked."""
+        user_id = Person(self.people["owner"].api, "Another").user_id
+        make_member(self.workspace_id, user_id, "viewer")
+        return user_id
 
     def _theirs(self, name: str, path: str) -> str:
         if name not in PEOPLE:
@@ -259,8 +295,8 @@ def test_without_row_level_security_the_code_still_refuses(town, api):
 def test_without_the_check_in_the_code_row_level_security_still_refuses(town, monkeypatch):
     """First lock alone: the API takes everybody for an owner of every workspace, and the database does not."""
     at, tag = town.recorded()
-    everything = caller.all_workspaces()
-    monkeypatch.setattr(caller, "workspaces", lambda _: everything)
+    everything = place.all_workspaces()
+    monkeypatch.setattr(place, "workspaces", lambda _: everything)
     stranger = {what: ask(town.clients["stranger"]) for what, ask in as_member(town, at, tag).items()}
     assert stranger["list"].json() == {"expenses": [], "next": None}
     assert stranger["read"].status_code == 404
