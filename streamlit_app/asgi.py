@@ -15,7 +15,6 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import Mount
 
-from outlay import db
 from outlay.api import app as api
 from outlay.api import process
 from outlay.api.access import WithoutKey
@@ -29,11 +28,9 @@ for name in ("uvicorn.access", "uvicorn.error"):
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
-    db.keep_connections()
     process.accounts()  # what a process before left in the outbox is appended
     yield
     process.close()
-    db.close_connections()
 
 
 app = st.App(
