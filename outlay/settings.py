@@ -69,7 +69,8 @@ class Settings(BaseSettings):
         None, description="Where people find the app, such as https://outlay.example.org; mails say it."
     )
     sign_up: Literal["open", "closed"] = Field(
-        "closed", description="Whether anybody may make an account; closed: whoever runs this installation makes them."
+        "closed",
+        description="Whether anybody may make an account; closed: who is invited, and whoever runs this.",
     )
     proxies: tuple[str, ...] = Field(
         (), description="Addresses or networks (a JSON list) of proxies that are believed who a request comes from."

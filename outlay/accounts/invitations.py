@@ -19,6 +19,7 @@ from outlay.accounts.errors import NotAdmitted
 from outlay.accounts.origin import Origin
 from outlay.accounts.process import Accounts
 from outlay.db import session
+from outlay.ledger.commands import LiveStalled
 from outlay.ledger.members import Role, joining, members
 
 _WAIT = 2.0
@@ -67,6 +68,8 @@ def invite(
     made = Invitation(new_id(), role, address.text if mailed else None, by, now, now + timedelta(days=days))
     with session("auth", using=accounts.settings, autocommit=True) as connection:
         attempts.admit(connection, attempts.INVITATIONS, str(by))
+        if mailed:
+            attempts.admit(connection, attempts.MAILS, address.key)
         with connection.transaction():
             connection.execute(
                 "INSERT INTO auth.invitations (invitation_id, code_hash, workspace_id, role, email, invited_by, "
@@ -83,45 +86,83 @@ def invite(
     return made, None if mailed else code
 
 
-def is_open(connection: psycopg.Connection, code: str) -> bool:
-    """Whether an invitation of this code could be accepted; who has one may make an account for it."""
-    given = {"hash": opaque.digest(code), "now": datetime.now(UTC)}
-    query = f"SELECT 1 FROM auth.invitations WHERE code_hash = %(hash)s AND {_OPEN}"  # noqa: S608
-    return connection.execute(query, given).fetchone() is not None
+def is_good(connection: psycopg.Connection, accounts: Accounts, code: str) -> bool:
+    """Whether somebody could join with this code."""
+    return _good(connection, accounts, code) is not None
+
+
+def make_account_with(connection: psycopg.Connection, code: str, user_id: UUID) -> bool:
+    """Remember which account is made with it, in the caller's transaction; whether no other was made with it."""
+    return bool(
+        connection.execute(
+            "UPDATE auth.invitations SET signed_up = %(user)s "
+            "WHERE code_hash = %(hash)s AND coalesce(signed_up, %(user)s) = %(user)s",
+            {"user": user_id, "hash": opaque.digest(code)},
+        ).rowcount
+    )
 
 
 def accept(accounts: Accounts, user_id: UUID, code: str, *, origin: Origin) -> Joined:
-    """Join the workspace; who is in it already stays what they are.
+    """Join the workspace; who is in it already stays what they are, and leaves the invitation open.
 
     Raises:
         NotAdmitted: the invitation was used, taken back, is over, never was, or its giver owns the workspace no more.
+        LiveStalled: they are in the workspace as soon as live has read it.
         Refused, KafkaUnavailable: the event cannot be made; the invitation stays open.
     """
-    given = {"hash": opaque.digest(code), "now": datetime.now(UTC), "user": user_id}
     with session("auth", using=accounts.settings) as connection:
-        row = connection.execute(
-            f"SELECT invitation_id, workspace_id, role, invited_by FROM auth.invitations "  # noqa: S608
-            f"WHERE code_hash = %(hash)s AND {_OPEN} FOR UPDATE",
-            given,
-        ).fetchone()
-        if row is None:
-            raise _not_good()
-        invitation_id, workspace_id, role, invited_by = row
-        with session("operator", workspace_id=workspace_id, using=accounts.settings) as live:
-            roles = {member.user_id: member.role for member in members(live)}
-            if roles.get(invited_by) != "owner":
-                raise _not_good()
-            event = joining(live, workspace_id, user_id, role)
-        connection.execute(
-            "UPDATE auth.invitations SET ended_at = %s, accepted_by = %s WHERE invitation_id = %s",
-            (given["now"], user_id, invitation_id),
-        )
+        found = _good(connection, accounts, code)
+        if found is None:
+            raise NotAdmitted("the invitation is not good, or no more: ask for a new one")
+        with session("operator", workspace_id=found.workspace_id, using=accounts.settings) as live:
+            event = joining(live, found.workspace_id, user_id, found.role)
         if event is not None:
+            connection.execute(
+                "UPDATE auth.invitations SET ended_at = %s, accepted_by = %s WHERE invitation_id = %s",
+                (datetime.now(UTC), user_id, found.invitation_id),
+            )
             outbox.put(connection, accounts.ledger, "user", [event], user_id=user_id)
-        audit.record(connection, "joined", origin, user_id=user_id, workspace_id=str(workspace_id), role=role)
+            where = {"workspace_id": str(found.workspace_id), "role": found.role}
+            audit.record(connection, "joined", origin, user_id=user_id, **where)
     accounts.relay.tell()
     outbox.await_live(user_id, accounts.settings, seconds=_WAIT)
-    return Joined(workspace_id, role if event is not None else roles[user_id])
+    with session("app", workspace_id=found.workspace_id, user_id=user_id, using=accounts.settings) as connection:
+        (role,) = connection.execute("SELECT live.my_role()").fetchone()
+    if role is None:
+        raise LiveStalled("you join, and the live view has not read it yet: look again in a moment")
+    return Joined(found.workspace_id, role)
+
+
+@dataclass(frozen=True)
+class _Good:
+    invitation_id: UUID
+    workspace_id: UUID
+    role: Role
+    invited_by: UUID
+
+
+def _good(connection: psycopg.Connection, accounts: Accounts, code: str) -> _Good | None:
+    """The invitation of this code, locked, if it is open and its giver has an account that owns the workspace."""
+    with connection.cursor(row_factory=class_row(_Good)) as cursor:
+        found = cursor.execute(
+            "SELECT i.invitation_id, i.workspace_id, i.role, i.invited_by "  # noqa: S608
+            "FROM auth.invitations AS i INNER JOIN auth.users AS u ON u.user_id = i.invited_by "
+            f"WHERE i.code_hash = %(hash)s AND u.disabled_at IS NULL AND {_OPEN} FOR UPDATE OF i",
+            {"hash": opaque.digest(code), "now": datetime.now(UTC)},
+        ).fetchone()
+    if found is None:
+        return None
+    with session("operator", workspace_id=found.workspace_id, using=accounts.settings) as live:
+        owners = {member.user_id for member in members(live) if member.role == "owner"}
+    return found if found.invited_by in owners else None
+
+
+def end_all(connection: psycopg.Connection, user_id: UUID) -> None:
+    """Take back every invitation that this person gave out: their account may have been in other hands."""
+    connection.execute(
+        "UPDATE auth.invitations SET ended_at = %s WHERE invited_by = %s AND ended_at IS NULL",
+        (datetime.now(UTC), user_id),
+    )
 
 
 def listed(connection: psycopg.Connection, workspace_id: UUID) -> list[Invitation]:
@@ -147,7 +188,3 @@ def withdraw(
     if ended:
         audit.record(connection, "invitation_withdrawn", origin, user_id=by, workspace_id=str(workspace_id))
     return bool(ended)
-
-
-def _not_good() -> NotAdmitted:
-    return NotAdmitted("the invitation is not good, or no more: ask for a new one")

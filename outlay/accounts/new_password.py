@@ -7,7 +7,7 @@ from uuid import UUID
 
 import psycopg
 
-from outlay.accounts import addresses, attempts, audit, mailed, mails, passwords, personal_tokens, sessions
+from outlay.accounts import addresses, attempts, audit, invitations, mailed, mails, passwords, personal_tokens, sessions
 from outlay.accounts.errors import NotAdmitted, TooManyAttempts
 from outlay.accounts.origin import Origin
 from outlay.accounts.process import Accounts
@@ -47,6 +47,7 @@ def change(
             if not keep_other_sessions:
                 sessions.end_others(connection, user_id, session_id, because="password changed")
                 personal_tokens.end_all(connection, user_id)
+                invitations.end_all(connection, user_id)
             audit.record(connection, "password_changed", origin, user_id=user_id, session_id=session_id)
     _tell(accounts, email, origin)
 
@@ -78,6 +79,7 @@ def reset(accounts: Accounts, code: str, *, new: str, origin: Origin) -> None:
             _set(connection, user_id, new)
             sessions.end(connection, user_id, because="password reset")
             personal_tokens.end_all(connection, user_id)
+            invitations.end_all(connection, user_id)
             audit.record(connection, "password_reset", origin, user_id=user_id)
     _tell(accounts, email, origin)
 

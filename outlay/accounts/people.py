@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
-from outlay.accounts import addresses, audit, personal_tokens, sessions
+from outlay.accounts import addresses, audit, invitations, personal_tokens, sessions
 from outlay.accounts.origin import COMMAND
 
 
@@ -43,7 +43,7 @@ def listed(connection: psycopg.Connection) -> list[Account]:
 
 
 def disable(connection: psycopg.Connection, email: str) -> int:
-    """Shut an account: nobody logs in to it, and its sessions and tokens end; returns how many sessions were open.
+    """Shut an account: nobody logs in to it; its sessions, tokens and invitations end. Returns how many sessions.
 
     Raises:
         NoSuchAccount: see there.
@@ -55,6 +55,7 @@ def disable(connection: psycopg.Connection, email: str) -> int:
     )
     ended = sessions.end(connection, user_id, because="account disabled")
     personal_tokens.end_all(connection, user_id)
+    invitations.end_all(connection, user_id)
     audit.record(connection, "account_disabled", COMMAND, user_id=user_id)
     return ended
 
@@ -72,17 +73,21 @@ def end_sessions(connection: psycopg.Connection, email: str | None) -> int:
     ended = sum(sessions.end(connection, user_id, because="ended by the operator") for user_id in people)
     for user_id in people:
         personal_tokens.end_all(connection, user_id)
+        invitations.end_all(connection, user_id)
     audit.record(connection, "sessions_ended", COMMAND, user_id=people[0] if email else None, count=str(ended))
     return ended
 
 
-def user_of(connection: psycopg.Connection, email: str) -> UUID:
-    """Whose account it is. Errors as of `disable`."""
+def user_of(connection: psycopg.Connection, email: str, *, good: bool = False) -> UUID:
+    """Whose account it is; with `good`, one that can be logged in to. Errors as of `disable`."""
     try:
         key = addresses.parsed(email).key
     except addresses.NotAnAddress as error:
         raise NoSuchAccount(str(error)) from None
-    row = connection.execute("SELECT user_id FROM auth.users WHERE email_key = %s", (key,)).fetchone()
+    row = connection.execute(
+        "SELECT user_id FROM auth.users WHERE email_key = %s AND (NOT %s OR disabled_at IS NULL AND sign_up IS NULL)",
+        (key, good),
+    ).fetchone()
     if row is None:
         raise NoSuchAccount(f"no account has the address {email}: `outlay accounts list`")
     return row[0]

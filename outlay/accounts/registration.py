@@ -57,15 +57,15 @@ def sign_up(
     address = addresses.parsed(email)
     with session("auth", using=accounts.settings, autocommit=True) as connection:
         attempts.admit(connection, attempts.SIGN_UPS, origin.place)
-        invited = invitation is not None and invitations.is_open(connection, invitation)
-        if accounts.settings.sign_up == "closed" and not by_operator and not invited:
-            raise SignUpClosed("accounts are made by whoever runs this installation, or with an invitation")
+        needed = None if accounts.settings.sign_up == "open" or by_operator else invitation or ""
+        if needed is not None and not invitations.is_good(connection, accounts, needed):
+            raise _closed()
         passwords.check(password, about=(address.text, given.name))
         kept = passwords.hashed(password)
         mail = None
         if not accounts.post.works or _may_mail(connection, address):
             with connection.transaction():
-                mail = _stored(connection, accounts, given, address, kept, origin)
+                mail = _stored(connection, accounts, given, address, kept, origin, needed)
     if mail is not None:
         accounts.post.send(mail, to=address.text)
     accounts.relay.tell()
@@ -94,7 +94,13 @@ def confirm(accounts: Accounts, code: str, *, password: str, origin: Origin) -> 
 
 
 def _stored(
-    connection: psycopg.Connection, accounts: Accounts, given: SignUp, address: Address, kept: str, origin: Origin
+    connection: psycopg.Connection,
+    accounts: Accounts,
+    given: SignUp,
+    address: Address,
+    kept: str,
+    origin: Origin,
+    invitation: str | None,
 ) -> mails.Mail | None:
     """The mail to send. An address that nobody has confirmed is taken over by whoever signs up last."""
     url = accounts.settings.public_url
@@ -116,6 +122,8 @@ def _stored(
             "given": Jsonb(asdict(given)),
         },
     ).fetchone()
+    if fresh and invitation is not None and not invitations.make_account_with(connection, invitation, user_id):
+        raise _closed()
     if not fresh:
         audit.record(connection, "sign_up_of_known_address", origin, user_id=user_id)
         return mails.known_already(url)
@@ -135,6 +143,10 @@ def _welcome(connection: psycopg.Connection, accounts: Accounts, user_id: UUID, 
     connection.execute("UPDATE auth.users SET sign_up = NULL, profile_version = 1 WHERE user_id = %s", (user_id,))
     outbox.put(connection, accounts.ledger, "user", _first_events(user_id, email, SignUp(**given)), user_id=user_id)
     audit.record(connection, "account_made", origin, user_id=user_id)
+
+
+def _closed() -> SignUpClosed:
+    return SignUpClosed("accounts are made by whoever runs this installation, or with an invitation: each makes one")
 
 
 def _may_mail(connection: psycopg.Connection, address: Address) -> bool:

@@ -99,4 +99,7 @@ def accept(given: InvitationCode, asking: Person, origin: From) -> invitations.J
 
 def _member(workspace: Place, user_id: UUID) -> members.Member:
     with workspace.session() as connection:
-        return next(member for member in members.members(connection) if member.user_id == user_id)
+        for member in members.members(connection):
+            if member.user_id == user_id:
+                return member
+    raise members.NoSuchMember(f"the workspace has no member {user_id} any more")

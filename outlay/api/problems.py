@@ -21,7 +21,7 @@ from outlay.accounts.errors import (
     TooManyAttempts,
     WeakPassword,
 )
-from outlay.ledger.commands import Answer, KafkaUnavailable, NotAllowed, NotFound, Refused
+from outlay.ledger.commands import Answer, KafkaUnavailable, LiveStalled, NotAllowed, NotFound, Refused
 from outlay.ledger.members import LastOwner, NoSuchMember
 from outlay.ledger.queries import NotBuilt
 from outlay.ledger.queries.expenses import BadCursor
@@ -92,6 +92,10 @@ def install(api: FastAPI) -> None:
     @api.exception_handler(NotFound)
     def not_found(_: Request, error: NotFound) -> JSONResponse:
         return answer(404, str(error))
+
+    @api.exception_handler(LiveStalled)
+    def stalled(_: Request, error: LiveStalled) -> JSONResponse:
+        return answer(503, str(error), headers={"Retry-After": "5"})
 
     @api.exception_handler(NoSuchMember)
     def no_member(_: Request, error: NoSuchMember) -> JSONResponse:

@@ -69,30 +69,38 @@ def add(email: str, name: str, currency: str, time_zone: str, password: str) -> 
 
 @accounts.command(epilog="Example: outlay accounts admit anna@example.org --workspace Personal --role owner")
 @click.argument("email")
-@click.option("--workspace", required=True, metavar="NAME", help="Its name, or its id.")
+@click.option("--workspace", required=True, metavar="NAME", help="Its id, or the name of one that no account owns.")
 @click.option("--role", type=click.Choice(["owner", "editor", "viewer"]), default="viewer", show_default=True)
 def admit(email: str, workspace: str, role: str) -> None:
     """Let somebody into a workspace, such as one that was imported or simulated."""
+    from ingestion.events import owner_of
+    from outlay.accounts import audit as audit_log
     from outlay.accounts import people
+    from outlay.accounts.origin import COMMAND
     from outlay.db import session
-    from outlay.ledger.commands import KafkaUnavailable, Ledger
+    from outlay.ledger.commands import KafkaUnavailable, Ledger, Refused
     from outlay.ledger.members import joining
-    from outlay.ledger.workspaces import all_workspaces
+    from outlay.ledger.workspaces import named
 
-    found = [known for known in all_workspaces() if workspace in (known.name, str(known.workspace_id))]
+    found = named(workspace)
     if len(found) != 1:
         raise Failure(f"expected the name or id of one workspace, {workspace} is that of {len(found)}")
+    there = found[0].workspace_id
     with _auth() as connection:
-        user_id = people.user_of(connection, email)
-    with session("operator", workspace_id=found[0].workspace_id) as connection:
-        event = joining(connection, found[0].workspace_id, user_id, role)
+        user_id = people.user_of(connection, email, good=True)
+    with session("operator", workspace_id=there) as connection:
+        event = joining(connection, there, user_id, role, by=owner_of(there))
     if event is None:
         raise Failure(f"{email} is in {workspace} already: an owner of it changes roles")
     try:
         with Ledger() as ledger:
-            ledger.append("user", event, wait=30)
-    except KafkaUnavailable as error:
+            answer = ledger.append("user", event, wait=30)
+    except (KafkaUnavailable, Refused) as error:
         raise Failure(str(error)) from error
+    if answer.decision != "accepted":
+        raise Failure(f"live says {answer.decision}: see `outlay status`, and run it again")
+    with _auth() as connection:
+        audit_log.record(connection, "admitted", COMMAND, user_id=user_id, workspace_id=str(there), role=role)
     click.echo(f"{email} is in {found[0].name or workspace} as its {role}")
 
 

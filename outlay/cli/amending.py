@@ -25,14 +25,14 @@ top_option = click.option(
 
 
 def chosen(workspace: str | None) -> list[Workspace]:
-    """The workspaces of that name; all of them without one.
+    """The workspaces of that name or id; all of them without one.
 
     Raises:
         Failure: there is none.
     """
-    from outlay.ledger.workspaces import all_workspaces
+    from outlay.ledger.workspaces import all_workspaces, named
 
-    found = [each for each in all_workspaces() if workspace in (None, each.name)]
+    found = all_workspaces() if workspace is None else named(workspace)
     if workspace is not None and not found:
         raise Failure(f"no workspace is named {workspace!r}: `outlay status` and the pages show which there are")
     return found

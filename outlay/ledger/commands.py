@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
@@ -34,8 +35,10 @@ from outlay.ledger.decisions import (
     Decision,
     First,
     await_decision,
+    behind,
     current_transaction,
     first_sights,
+    positions,
 )
 from outlay.ledger.drafts import LineDraft, TransactionDraft, amended, corrected, recorded, restored, voided
 from outlay.ledger.errors import AppendStopped, KafkaUnavailable, LiveStalled, NotAllowed, NotFound, Refused
@@ -59,6 +62,7 @@ __all__ = [
 ]
 
 _WAIT = 2.0  # seconds for live to decide one event
+_LOOK = 0.01  # seconds between looks at how far live is
 _PATIENCE = 4  # seconds for Kafka to acknowledge one event that a person waits for
 _LONG_PATIENCE = 60  # the same in a long append, which outlives a broker's restart
 
@@ -308,6 +312,18 @@ class Ledger:
         if problems:
             raise Refused(problems)
         return value
+
+    def await_level(self, topic: str, connection: psycopg.Connection, *, seconds: float) -> None:
+        """Wait until live has read what is in the log now: only then is what it says the newest.
+
+        Raises:
+            LiveStalled: it has not within `seconds`. KafkaUnavailable: nobody knows what is in the log.
+        """
+        ends, deadline = self._ends(topic), time.monotonic() + seconds
+        while behind(positions(connection, topic), ends):
+            if time.monotonic() >= deadline:
+                raise LiveStalled("the live view is behind the log: try again in a moment, or see `outlay status`")
+            time.sleep(_LOOK)
 
     def _ends(self, topic: str) -> dict[int, int]:
         """Partition -> the offset that the next event will get."""

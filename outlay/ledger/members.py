@@ -12,11 +12,12 @@ from psycopg.rows import class_row
 
 from ingestion import events
 from ingestion.events import derived_id, new_id
-from outlay.ledger.commands import Answer, Ledger
+from outlay.ledger.commands import Answer, Ledger, NotAllowed
 
 Role = Literal["owner", "editor", "viewer"]
 ROLES: tuple[Role, ...] = get_args(Role)
-_WAIT = 10.0
+_WAIT = 10.0  # seconds for live to decide a change
+_LEVEL = 5.0  # seconds for live to have read what was there before it
 
 
 class LastOwner(Exception):
@@ -31,6 +32,7 @@ class NoSuchMember(LookupError):
 class Member:
     """Somebody in a workspace. `version`: of the membership, one more for each change."""
 
+    membership_id: UUID
     user_id: UUID
     role: Role
     version: int
@@ -41,7 +43,9 @@ class Member:
 def members(connection: psycopg.Connection) -> list[Member]:
     """The members of the session's workspace, by name."""
     with connection.cursor(row_factory=class_row(Member)) as cursor:
-        return cursor.execute("SELECT user_id, role, version, name, email FROM live.my_members()").fetchall()
+        return cursor.execute(
+            "SELECT membership_id, user_id, role, version, name, email FROM live.my_members()"
+        ).fetchall()
 
 
 def set_role(
@@ -53,40 +57,42 @@ def set_role(
         connection: a session in a transaction, that sees the workspace; until it ends, nobody else changes its people.
 
     Raises:
-        NoSuchMember, LastOwner, NotAllowed, KafkaUnavailable: see there.
+        NoSuchMember, LastOwner, NotAllowed, KafkaUnavailable, LiveStalled: see there.
     """
-    member = _held(connection, workspace_id, user_id)
+    member = _held(ledger, connection, workspace_id, user_id)
     if role != "owner":
         _somebody_else_owns(connection, member)
-    return ledger.append("user", _membership(workspace_id, member.user_id, role, member.version + 1, by=by), wait=_WAIT)
+    return ledger.append("user", _changed(workspace_id, member, role, "updated", by=by), wait=_WAIT)
 
 
 def remove(ledger: Ledger, connection: psycopg.Connection, workspace_id: UUID, user_id: UUID, *, by: UUID) -> Answer:
     """End a membership: an owner's decision, or the member's own. Arguments and errors as of `set_role`."""
-    member = _held(connection, workspace_id, user_id)
+    member = _held(ledger, connection, workspace_id, user_id)
     _somebody_else_owns(connection, member)
     if user_id == by:
         ledger = ledger.acting_for(None)  # who may not change the workspace may leave it, and sees no answer in it then
-    ended = _membership(workspace_id, user_id, member.role, member.version + 1, by=by, operation="deleted")
-    return ledger.append("user", ended, wait=_WAIT)
+    return ledger.append("user", _changed(workspace_id, member, member.role, "deleted", by=by), wait=_WAIT)
 
 
-def joining(connection: psycopg.Connection, workspace_id: UUID, user_id: UUID, role: Role) -> dict[str, Any] | None:
+def joining(
+    connection: psycopg.Connection, workspace_id: UUID, user_id: UUID, role: Role, *, by: UUID | None = None
+) -> dict[str, Any] | None:
     """The event by which somebody joins; None when they are in already.
 
     Args:
         connection: a session of the operator that sees the workspace.
+        by: who lets them in, if not they themselves, with an invitation.
     """
     row = connection.execute(
-        "SELECT version, operation FROM live.entities "
-        "WHERE workspace_id = %s AND entity = 'membership' AND entity_id = %s",
-        (workspace_id, membership_of(workspace_id, user_id)),
+        "SELECT entity_id, version, operation FROM live.entities WHERE workspace_id = %s AND entity = 'membership' "
+        "AND state -> 'membership' ->> 'user_id' = %s ORDER BY recorded_at DESC, entity_id LIMIT 1",
+        (workspace_id, str(user_id)),
     ).fetchone()
-    version, operation = row or (0, "deleted")
+    membership_id, version, operation = row or (derived_id(workspace_id, "membership", user_id), 0, "deleted")
     if operation != "deleted":
         return None
     again = "restored" if version else "created"
-    return _membership(workspace_id, user_id, role, version + 1, by=user_id, operation=again)
+    return _membership(membership_id, workspace_id, user_id, role, version + 1, again, by=by or user_id)
 
 
 def founding(
@@ -97,7 +103,8 @@ def founding(
     Args:
         state: name, currency and time_zone.
     """
-    membership = _membership(workspace_id, founder, "owner", 1, by=founder, operation="created")
+    membership_id = derived_id(workspace_id, "membership", founder)
+    membership = _membership(membership_id, workspace_id, founder, "owner", 1, "created", by=founder)
     membership["event_id"] = derived_id(membership["entity_id"], "membership", "created")
     workspace = events.entity(
         entity="workspace",
@@ -115,11 +122,14 @@ def settle(
     ledger: Ledger, connection: psycopg.Connection, workspace_id: UUID, given: Mapping[str, Any], *, by: UUID
 ) -> Answer:
     """Change what the workspace is called, its currency or time zone. Errors as of `set_role`."""
-    version, state = connection.execute(
+    row = connection.execute(
         "SELECT version, state -> 'workspace' FROM live.entities "
         "WHERE workspace_id = %s AND entity = 'workspace' AND entity_id = %s",
         (workspace_id, workspace_id),
     ).fetchone()
+    if row is None:
+        raise NotAllowed("you are no member of this workspace any more")
+    version, state = row
     before = {name: state.get(name) for name in ("name", "currency", "time_zone")}
     event = events.entity(
         entity="workspace",
@@ -134,14 +144,14 @@ def settle(
     return ledger.append("user", event, wait=_WAIT)
 
 
-def membership_of(workspace_id: UUID, user_id: UUID) -> UUID:
-    """The id of somebody's membership; one person has one in a workspace."""
-    return derived_id(workspace_id, "membership", user_id)
+def _held(ledger: Ledger, connection: psycopg.Connection, workspace_id: UUID, user_id: UUID) -> Member:
+    """The member as they are, while nobody else changes who is in the workspace.
 
-
-def _held(connection: psycopg.Connection, workspace_id: UUID, user_id: UUID) -> Member:
-    """The member as they are, while nobody else changes who is in the workspace."""
+    Raises:
+        LiveStalled: what others have changed is in the log, and not in live: nobody knows who owns the workspace.
+    """
     connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"members of {workspace_id}",))
+    ledger.await_level("user", connection, seconds=_LEVEL)
     for member in members(connection):
         if member.user_id == user_id:
             return member
@@ -153,12 +163,17 @@ def _somebody_else_owns(connection: psycopg.Connection, member: Member) -> None:
         raise LastOwner("somebody has to own the workspace: make another member its owner first")
 
 
+def _changed(workspace_id: UUID, member: Member, role: Role, operation: str, *, by: UUID) -> dict[str, Any]:
+    given = (member.membership_id, workspace_id, member.user_id, role, member.version + 1, operation)
+    return _membership(*given, by=by)
+
+
 def _membership(
-    workspace_id: UUID, user_id: UUID, role: Role, version: int, *, by: UUID, operation: str = "updated"
+    membership_id: UUID, workspace_id: UUID, user_id: UUID, role: Role, version: int, operation: str, *, by: UUID
 ) -> dict[str, Any]:
     return events.entity(
         entity="membership",
-        entity_id=membership_of(workspace_id, user_id),
+        entity_id=membership_id,
         state={"user_id": user_id, "role": role},
         version=version,
         operation=operation,

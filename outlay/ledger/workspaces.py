@@ -47,6 +47,24 @@ def all_workspaces() -> list[Workspace]:
         return cursor.execute("SELECT workspace_id, name, currency, time_zone FROM live.all_workspaces()").fetchall()
 
 
+def named(name: str) -> list[Workspace]:
+    """The workspaces that whoever runs the installation means by a name, or by an id.
+
+    People choose the names of theirs: what an account owns is meant by its id, unless it was made by this name here.
+    """
+    known, own = all_workspaces(), derived_id("workspace", name)
+    sure = [each for each in known if each.workspace_id == own or name == str(each.workspace_id)]
+    return sure or [each for each in known if each.name == name and not _owned_by_an_account(each.workspace_id)]
+
+
+def _owned_by_an_account(workspace_id: UUID) -> bool:
+    with session("operator", workspace_id=workspace_id) as connection:
+        rows = connection.execute("SELECT user_id FROM live.members WHERE role = 'owner'").fetchall()
+    with session("auth") as connection:
+        owners = [user_id for (user_id,) in rows]
+        return connection.execute("SELECT 1 FROM auth.users WHERE user_id = ANY(%s)", (owners,)).fetchone() is not None
+
+
 def workspaces_of(user_id: UUID) -> list[Workspace]:
     """The workspaces that somebody is a member of, by name."""
     with session("app", user_id=user_id) as connection, connection.cursor(row_factory=class_row(Workspace)) as cursor:
@@ -58,14 +76,15 @@ def workspaces_of(user_id: UUID) -> list[Workspace]:
 def ensure_workspace(ledger: Ledger, *, name: str, currency: str, time_zone: str = "UTC") -> Workspace:
     """The workspace of that name, made with its owner when there is none; an existing one keeps its currency.
 
+    One that somebody with an account calls so is not meant: their workspaces go by their ids.
+
     Raises:
         KafkaUnavailable: it has to be made, and Kafka does not take events.
         LiveStalled: it was made, and live has not read it.
     """
     workspace_id = derived_id("workspace", name)
-    for known in all_workspaces():
-        if known.workspace_id == workspace_id or known.name == name:
-            return known
+    if meant := named(name):
+        return meant[0]
     owner, locale = owner_of(workspace_id), {"locale": None, "time_zone": time_zone}
     state = {"name": name, "currency": currency, "time_zone": time_zone}
     _create(ledger, None, "user", owner, {"name": "Owner", "email": None, **locale}, actor_id=owner)

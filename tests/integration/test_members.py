@@ -9,8 +9,10 @@ from uuid import uuid4
 import pytest
 from fastapi.testclient import TestClient
 
+from ingestion import events
 from outlay.api import process
 from outlay.db import session
+from outlay.ledger import commands, members
 from outlay.ledger.workspaces import ensure_workspace, workspaces_of
 from tests.accounts import PASSWORD, Person, forgive_attempts, make_member, open_installation
 from tests.support import outlay
@@ -112,6 +114,36 @@ def test_an_invitation_is_no_better_than_who_gave_it_out(home):
     assert carl.client().post("/invitations/accept", json={"code": made["code"]}).status_code == 403
 
 
+@pytest.mark.parametrize("what", ["disable", "end-sessions"])
+def test_an_invitation_does_not_outlive_its_givers_account(home, what):
+    code, bert = home.invitation("owner")["code"], Person(home.api, "Bert")
+    assert outlay("accounts", what, home.owner.email).returncode == 0
+    assert bert.client().post("/invitations/accept", json={"code": code}).status_code == 403
+
+
+def test_an_invitation_that_was_not_needed_stays_open(home):
+    code = home.invitation("editor")["code"]
+    bert = home.joined("Bert", "viewer")
+    assert bert.client().post("/invitations/accept", json={"code": code}).json()["role"] == "viewer"
+    carl = Person(home.api, "Carl")
+    assert carl.client().post("/invitations/accept", json={"code": code}).json()["role"] == "editor"
+
+
+def test_while_live_is_behind_nobodys_role_changes(home, monkeypatch):
+    """Two owners who put each other down would both be obeyed, if each still looked like an owner."""
+    bert = home.joined("Bert", "owner")
+    monkeypatch.setattr(members, "_LEVEL", 0.2)
+    monkeypatch.setattr(commands, "behind", lambda *_: 1)
+    for answer in (
+        set_role(home.client(home.owner), bert, "viewer"),
+        home.client(home.owner).delete(f"/members/{bert.user_id}"),
+    ):
+        assert answer.status_code == 503
+        assert "behind" in answer.json()["detail"]
+    monkeypatch.undo()
+    assert home.roles() == {"Anna": "owner", "Bert": "owner"}
+
+
 def test_who_is_in_already_stays_what_they_are(home):
     again = home.owner.client().post("/invitations/accept", json={"code": home.invitation("viewer")["code"]})
     assert again.json()["role"] == "owner"
@@ -173,6 +205,8 @@ def test_a_closed_installation_takes_who_is_invited(stack, api):
         for code in (None, used["code"], "x"):
             assert visitor.post("/auth/sign-up", json=given | {"invitation": code}).status_code == 403
         assert visitor.post("/auth/sign-up", json=given | {"invitation": good}).status_code == 202
+        another = given | {"invitation": good, "email": f"{uuid4().hex}@example.org"}
+        assert visitor.post("/auth/sign-up", json=another).status_code == 403, "one account for each"
         del given["name"]
         token = visitor.post("/auth/tokens", json=given).json()["access_token"]
         mine = {"Authorization": f"Bearer {token}"}
@@ -208,4 +242,34 @@ def test_the_operator_lets_people_into_what_was_imported(home):
     assert "already" in outlay("accounts", "admit", bert.email, "--workspace", name).stderr
     assert outlay("accounts", "admit", bert.email, "--workspace", "of nobody").returncode == 1
     make_member(home.workspace_id, bert.user_id, "viewer")
+    assert home.roles() == {"Anna": "owner", "Bert": "viewer"}
+
+
+def test_a_name_that_somebody_chose_is_not_what_the_operator_means(home):
+    name = f"Personal {uuid4()}"
+    assert home.client(home.owner).patch("/workspace", json={"name": name}).status_code == 200
+    mine = ensure_workspace(process.ledger(), name=name, currency="EUR")
+    assert mine.workspace_id != home.workspace_id
+    assert ensure_workspace(process.ledger(), name=name, currency="EUR").workspace_id == mine.workspace_id
+    by_id = ensure_workspace(process.ledger(), name=str(home.workspace_id), currency="EUR")
+    assert by_id.workspace_id == home.workspace_id
+
+
+def test_a_membership_that_was_imported_under_another_id_is_changed_and_ended(home):
+    """The simulator's have ids of their own."""
+    bert = Person(home.api, "Bert")
+    event = events.entity(
+        entity="membership",
+        entity_id=uuid4(),
+        state={"user_id": bert.user_id, "role": "viewer"},
+        workspace_id=home.workspace_id,
+        source="simulator",
+    )
+    assert process.ledger().append("user", event, wait=30).decision == "accepted"
+    assert set_role(home.client(home.owner), bert, "editor").json()["role"] == "editor"
+    assert home.roles() == {"Anna": "owner", "Bert": "editor"}
+    assert home.client(home.owner).delete(f"/members/{bert.user_id}").status_code == 204
+    assert home.roles() == {"Anna": "owner"}
+    again = bert.client().post("/invitations/accept", json={"code": home.invitation("viewer")["code"]})
+    assert again.json()["role"] == "viewer"
     assert home.roles() == {"Anna": "owner", "Bert": "viewer"}

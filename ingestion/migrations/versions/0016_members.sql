@@ -3,16 +3,17 @@
 GRANT outlay_app TO outlay_operator;
 
 CREATE FUNCTION live.my_role() RETURNS text
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
+    LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog
 BEGIN ATOMIC
     SELECT m.state -> 'membership' ->> 'role' FROM live.entities AS m
     WHERE
         m.workspace_id = live.current_workspace() AND m.entity = 'membership' AND m.operation <> 'deleted'
-        AND m.state -> 'membership' ->> 'user_id' = live.current_user_id()::text;
+        AND m.state -> 'membership' ->> 'user_id' = live.current_user_id()::text
+    ORDER BY m.recorded_at DESC, m.entity_id LIMIT 1;
 END;
 
 CREATE FUNCTION live.admitted_workspace() RETURNS uuid
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
+    LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog
     RETURN CASE
         WHEN session_user = 'outlay_operator' OR live.my_role() IS NOT NULL THEN live.current_workspace()
     END;
