@@ -12,8 +12,6 @@ from outlay.accounts.process import Accounts
 from outlay.db import session
 from outlay.ledger import members
 
-_WAIT = 2.0
-
 
 def found(accounts: Accounts, user_id: UUID, workspace_id: UUID, state: Mapping[str, Any], *, origin: Origin) -> None:
     """Make a workspace that this person owns; again under the same id, and nothing happens.
@@ -32,4 +30,4 @@ def found(accounts: Accounts, user_id: UUID, workspace_id: UUID, state: Mapping[
                 return
             audit.record(connection, "workspace_made", origin, user_id=user_id, workspace_id=str(workspace_id))
     accounts.relay.tell()
-    outbox.await_live(user_id, accounts.settings, seconds=_WAIT)
+    outbox.await_live(user_id, accounts.settings)

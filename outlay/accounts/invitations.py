@@ -22,7 +22,6 @@ from outlay.db import session
 from outlay.ledger.commands import LiveStalled
 from outlay.ledger.members import Role, joining, members
 
-_WAIT = 2.0
 _OPEN = "ended_at IS NULL AND expires_at > %(now)s"
 
 
@@ -125,7 +124,7 @@ def accept(accounts: Accounts, user_id: UUID, code: str, *, origin: Origin) -> J
             where = {"workspace_id": str(found.workspace_id), "role": found.role}
             audit.record(connection, "joined", origin, user_id=user_id, **where)
     accounts.relay.tell()
-    outbox.await_live(user_id, accounts.settings, seconds=_WAIT)
+    outbox.await_live(user_id, accounts.settings)
     with session("app", workspace_id=found.workspace_id, user_id=user_id, using=accounts.settings) as connection:
         (role,) = connection.execute("SELECT live.my_role()").fetchone()
     if role is None:

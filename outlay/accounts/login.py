@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 from uuid import UUID
 
 import psycopg
@@ -16,8 +19,9 @@ from outlay.accounts.process import Accounts
 from outlay.accounts.sessions import Cookie, Tokens
 from outlay.db import session
 
+Opened = TypeVar("Opened", Cookie, Tokens)
+
 _SUSPICIOUS = 3  # wrong passwords before a right one, of which the owner is told
-_WAIT = 2.0  # seconds for the events of a new account to be in live
 
 
 @dataclass(frozen=True)
@@ -36,26 +40,16 @@ def log_in_browser(accounts: Accounts, *, email: str, password: str, origin: Ori
         NotConfirmed: the account's address has yet to be confirmed.
         TooManyAttempts: see there.
     """
-    with session("auth", using=accounts.settings, autocommit=True) as connection:
-        user = _recognised(connection, accounts, email, password, origin)
-        with connection.transaction():
-            _still(connection, user)
-            cookie = sessions.open_browser(connection, user.user_id, origin)
-            audit.record(connection, "logged_in", origin, user_id=user.user_id, session_id=cookie.session_id)
-    outbox.await_live(user.user_id, accounts.settings, seconds=_WAIT)
-    return cookie
+    return _logged_in(accounts, email, password, origin, partial(sessions.open_browser, origin=origin))
 
 
 def log_in_program(accounts: Accounts, *, email: str, password: str, origin: Origin) -> Tokens:
     """Open a program's session. Errors as of `log_in_browser`."""
-    with session("auth", using=accounts.settings, autocommit=True) as connection:
-        user = _recognised(connection, accounts, email, password, origin)
-        with connection.transaction():
-            _still(connection, user)
-            tokens = sessions.open_program(connection, accounts, user.user_id, origin)
-            audit.record(connection, "logged_in", origin, user_id=user.user_id, session_id=tokens.session_id)
-    outbox.await_live(user.user_id, accounts.settings, seconds=_WAIT)
-    return tokens
+
+    def opened(connection: psycopg.Connection, user_id: UUID) -> Tokens:
+        return sessions.open_program(connection, accounts, user_id, origin)
+
+    return _logged_in(accounts, email, password, origin, opened)
 
 
 def log_out(accounts: Accounts, user_id: UUID, session_id: UUID, origin: Origin) -> None:
@@ -63,6 +57,23 @@ def log_out(accounts: Accounts, user_id: UUID, session_id: UUID, origin: Origin)
     with session("auth", using=accounts.settings) as connection:
         if sessions.end(connection, user_id, [session_id], because="logged out"):
             audit.record(connection, "logged_out", origin, user_id=user_id, session_id=session_id)
+
+
+def _logged_in(
+    accounts: Accounts,
+    email: str,
+    password: str,
+    origin: Origin,
+    opening: Callable[[psycopg.Connection, UUID], Opened],
+) -> Opened:
+    with session("auth", using=accounts.settings, autocommit=True) as connection:
+        user = _recognised(connection, accounts, email, password, origin)
+        with connection.transaction():
+            _still(connection, user)
+            opened = opening(connection, user.user_id)
+            audit.record(connection, "logged_in", origin, user_id=user.user_id, session_id=opened.session_id)
+    outbox.await_live(user.user_id, accounts.settings)
+    return opened
 
 
 def _recognised(

@@ -77,7 +77,7 @@ def append_waiting(ledger: Ledger, using: Settings) -> int:
                 count += 1
 
 
-def await_live(user_id: UUID, using: Settings, *, seconds: float) -> bool:
+def await_live(user_id: UUID, using: Settings, *, seconds: float = 2.0) -> bool:
     """Whether live has decided what this user changed in the last minute, within `seconds`."""
     deadline = time.monotonic() + seconds
     with (

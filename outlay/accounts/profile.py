@@ -15,8 +15,6 @@ from outlay.accounts.origin import Origin
 from outlay.accounts.process import Accounts
 from outlay.db import session
 
-_WAIT = 2.0
-
 
 @dataclass(frozen=True)
 class Profile:
@@ -36,7 +34,7 @@ def read(accounts: Accounts, user_id: UUID) -> Profile:
     Raises:
         ProfileBehind: live does not have the newest one after two seconds.
     """
-    outbox.await_live(user_id, accounts.settings, seconds=_WAIT)
+    outbox.await_live(user_id, accounts.settings)
     with session("auth", using=accounts.settings) as connection:
         email, newest = connection.execute(
             "SELECT email, profile_version FROM auth.users WHERE user_id = %s", (user_id,)

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from outlay.accounts.personal_tokens import Scope
 from outlay.accounts.sessions import Kind
-from outlay.api.schemas import Strict
+from outlay.api.schemas import Currency, Strict
 
 
 def _printable(text: str) -> str:
@@ -59,7 +59,7 @@ class NewUser(Credentials):
     """Whom to make an account for; currency and time zone are their first workspace's too."""
 
     name: Name
-    currency: Annotated[str, Field(pattern="^[A-Z]{3}$", description="ISO 4217.")] = "EUR"
+    currency: Currency = "EUR"
     time_zone: Zone = "UTC"
     locale: Locale | None = None
     invitation: Secret | None = Field(None, description="The code of one, where not everybody may make an account.")

@@ -9,10 +9,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from outlay.api.account_schemas import Email, Name, Secret, Zone
-from outlay.api.schemas import Strict
+from outlay.api.schemas import Currency, Strict
 from outlay.ledger.members import Role
-
-Currency = Annotated[str, Field(pattern="^[A-Z]{3}$", description="ISO 4217.")]
 
 
 class NewWorkspace(Strict):

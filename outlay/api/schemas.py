@@ -26,6 +26,7 @@ Amount = Annotated[
     Field(max_digits=18, decimal_places=4, description="Decimal string; above 0 when money leaves the account."),
 ]
 StoredAmount = Annotated[Decimal, _SHOWN]
+Currency = Annotated[str, Field(pattern="^[A-Z]{3}$", description="ISO 4217.")]
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
 
 
@@ -47,7 +48,7 @@ class NewExpense(Strict):
     account_id: UUID
     occurred_on: date
     amount: Amount
-    currency: Annotated[str, Field(pattern="^[A-Z]{3}$", description="ISO 4217.")]
+    currency: Currency
     kind: Kind = Field("expense", description="expense: amount 0 or more; refund and income: 0 or less.")
     status: Literal["pending", "posted"] = "posted"
     description: Text | None = None
@@ -70,7 +71,7 @@ class Changes(Strict):
     occurred_on: date = None
     posted_on: date | None = None
     amount: Amount = None
-    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = None
+    currency: Currency = None
     kind: Kind = None
     status: Literal["pending", "posted"] = None
     description: Text | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 from uuid import UUID
 
 import psycopg
@@ -15,7 +15,6 @@ from ingestion.events import derived_id, new_id
 from outlay.ledger.commands import Answer, Ledger, NotAllowed
 
 Role = Literal["owner", "editor", "viewer"]
-ROLES: tuple[Role, ...] = get_args(Role)
 _WAIT = 10.0  # seconds for live to decide a change
 _LEVEL = 5.0  # seconds for live to have read what was there before it
 
