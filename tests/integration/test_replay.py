@@ -614,7 +614,7 @@ def test_a_damaged_file_is_named_and_live_stays_as_it_was(world):
         file = all_files(connection, ["transaction"])[0]
     path, before = Path(world.lake) / file.path, world.contents()
     content = path.read_bytes()
-    path.write_bytes(content[:-1] + b"\0")
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     try:
         with pytest.raises(CorruptedFile, match=file.path.replace("+", r"\+")):
             world.replay()
