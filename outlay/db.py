@@ -1,12 +1,13 @@
-"""The one way to open a database session."""
+"""The one way to open a database session, and to hear what others commit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
 import psycopg
+import psycopg.sql
 
 from outlay.settings import Role, Settings, settings
 
@@ -34,3 +35,18 @@ def session(
         if given and not autocommit:
             connection.commit()
         yield connection
+
+
+async def notified(channel: str, role: Role, *, using: Settings | None = None) -> AsyncIterator[str | None]:
+    """The payloads of a channel's notifications, as they come. None first: from then on none is missed.
+
+    Raises:
+        psycopg.OperationalError: the session cannot be opened, or has ended.
+    """
+    dsn = (using or settings()).dsn(role)
+    opened = await psycopg.AsyncConnection.connect(dsn, autocommit=True, application_name=f"outlay-{role}-{channel}")
+    async with opened as connection:
+        await connection.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel)))
+        yield None
+        async for notice in connection.notifies():
+            yield notice.payload

@@ -72,8 +72,8 @@ def draw_filters(accounts: list[Account], categories: Categories) -> Chosen:
         first_day=first,
         last_day=last,
         categories=tuple(categories.with_below(category)) if category else None,
-        account_id=account,
-        kind=kind,
+        accounts=(account,) if account else None,
+        kinds=(kind,) if kind else None,
         status=None if status == "current" else status,
         text=text.strip() or None,
     )

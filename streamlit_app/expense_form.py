@@ -59,7 +59,9 @@ def draw(
     def below(field: str) -> None:
         slots[field] = st.empty()
 
-    names = {account.account_id: account.name for account in accounts}
+    names = {
+        each.account_id: each.name for each in accounts if not each.closed or each.account_id == initial.account_id
+    }
     left, middle, right = st.columns([1.5, 1.1, 1.5])
     with left:
         amount = st.text_input("Amount", initial.amount, key=f"{key}_amount", placeholder="12.50", autocomplete="off")

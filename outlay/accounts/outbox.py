@@ -19,8 +19,9 @@ import structlog
 from ingestion.events import key
 from outlay.accounts.housekeeping import tidy
 from outlay.db import session
+from outlay.ledger import decisions
 from outlay.ledger.commands import KafkaUnavailable, Ledger
-from outlay.ledger.decisions import await_decision
+from outlay.ledger.line import Message
 from outlay.settings import Settings
 
 _LOCK = 0x6F75746C61794F
@@ -69,7 +70,7 @@ def append_waiting(ledger: Ledger, using: Settings) -> int:
             if not rows:
                 return count
             for outbox_id, event_id, topic, event_key, value in rows:
-                delivery = ledger.deliver(topic, event_id, event_key, value)
+                [delivery] = ledger.deliver(topic, [Message(event_id, event_key, value)])
                 connection.execute(
                     'UPDATE auth.outbox SET appended_at = %s, partition = %s, "offset" = %s WHERE outbox_id = %s',
                     (datetime.now(UTC), delivery.partition, delivery.offset, outbox_id),
@@ -90,10 +91,16 @@ def await_live(user_id: UUID, using: Settings, *, seconds: float = 2.0) -> bool:
                 (user_id, datetime.now(UTC) - timedelta(minutes=1)),
             ).fetchall()
             if all(partition is not None for _, partition, _ in rows):
-                return all(await_decision(live, *place, seconds=deadline - time.monotonic()) for place in rows)
+                return all(_passed(live, *place, deadline) for place in rows)
             if time.monotonic() >= deadline:
                 return False
             time.sleep(_LOOK)
+
+
+def _passed(live: psycopg.Connection, topic: str, partition: int, offset: int, deadline: float) -> bool:
+    ends = {partition: offset + 1}
+    reached = decisions.await_live(live, topic, ends, seconds=deadline - time.monotonic())
+    return not decisions.behind(reached, ends)
 
 
 class Relay:

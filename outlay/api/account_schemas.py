@@ -12,13 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from outlay.accounts.personal_tokens import Scope
 from outlay.accounts.sessions import Kind
-from outlay.api.schemas import Currency, Strict
-
-
-def _printable(text: str) -> str:
-    if not text.isprintable() or text != text.strip() or not text:
-        raise ValueError("expected printable characters, without spaces at the ends")
-    return text
+from outlay.api.schemas import Currency, Name, Strict
 
 
 @cache
@@ -38,7 +32,6 @@ def _with_read(scopes: list[Scope]) -> list[Scope]:
     return scopes
 
 
-Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]
 Email = Annotated[str, Field(min_length=3, max_length=254)]
 Password = Annotated[str, Field(max_length=1_000, json_schema_extra={"format": "password"})]
 Secret = Annotated[str, Field(min_length=1, max_length=200)]

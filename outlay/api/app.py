@@ -8,11 +8,28 @@ from fastapi import Depends, FastAPI, Request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
 from starlette.responses import HTMLResponse, PlainTextResponse
 
-from outlay.api import auth, expenses, me, members, problems, reference, totals, workspaces
+from outlay.api import (
+    auth,
+    expenses,
+    export,
+    financial_accounts,
+    history,
+    me,
+    members,
+    problems,
+    recording,
+    reference,
+    stream,
+    totals,
+    workspaces,
+)
 from outlay.api.caller import operator
+from outlay.api.listener import Listener
 from outlay.db import session
 from outlay.settings import settings
 from outlay.stack.metrics import ServicesCollector
+
+_LARGEST_BODY = 8 * 1024 * 1024  # bytes; 500 expenses of the usual kind are a quarter of one
 
 
 def create() -> FastAPI:
@@ -24,9 +41,13 @@ def create() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
+        max_body_size=_LARGEST_BODY,
     )
     problems.install(api)
-    for part in (auth, me, workspaces, members, expenses, totals):
+    api.state.listener = Listener()
+    of_people = (auth, me, workspaces, members)
+    of_expenses = (recording, history, export, stream, expenses)  # the last takes any id
+    for part in (*of_people, financial_accounts, *of_expenses, totals):
         api.include_router(part.router)
 
     @api.get("/health", tags=["health"])

@@ -32,6 +32,9 @@ _bearer = HTTPBearer(
 )
 
 
+Shown = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+
+
 @dataclass(frozen=True)
 class Caller:
     """Who asks. `operator`: whoever holds the installation's key, and sees every workspace. Without a `session_id` it
@@ -55,7 +58,7 @@ def private(response: Response) -> None:
     response.headers["Cache-Control"] = "no-store"
 
 
-def by_operator(shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> bool:
+def by_operator(shown: Shown) -> bool:
     """Whether the request shows the installation's key, where it may come without any."""
     return shown is not None and access.is_key(shown.credentials)
 
@@ -63,7 +66,7 @@ def by_operator(shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_b
 ByOperator = Annotated[bool, Depends(by_operator)]
 
 
-def caller(request: Request, shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Caller:
+def caller(request: Request, shown: Shown) -> Caller:
     """Who asks.
 
     Raises:

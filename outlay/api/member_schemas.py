@@ -8,8 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from outlay.api.account_schemas import Email, Name, Secret, Zone
-from outlay.api.schemas import Currency, Strict
+from outlay.api.account_schemas import Email, Secret, Zone
+from outlay.api.schemas import Currency, Name, Strict
 from outlay.ledger.members import Role
 
 

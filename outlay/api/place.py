@@ -44,10 +44,14 @@ class Place(Workspace):
         """The process's ledger, for this user."""
         return ledger().acting_for(self.user_id)
 
-    def event_id(self, idempotency_key: str | None) -> UUID | None:
-        """The id that a caller's own key makes: the same one for each retry, and another one for each caller."""
+    def event_id(self, idempotency_key: str | None, *number: int) -> UUID | None:
+        """The id that a caller's own key makes: the same one for each retry, and another one for each caller.
+
+        Args:
+            number: which of several that come under one key.
+        """
         by = (self.user_id,) if self.user_id else ()
-        return derived_id(self.workspace_id, "api", *by, idempotency_key) if idempotency_key else None
+        return derived_id(self.workspace_id, "api", *by, idempotency_key, *number) if idempotency_key else None
 
 
 def seen(

@@ -21,10 +21,11 @@ from outlay.accounts.errors import (
     TooManyAttempts,
     WeakPassword,
 )
-from outlay.ledger.commands import Answer, KafkaUnavailable, LiveStalled, NotAllowed, NotFound, Refused
+from outlay.ledger.commands import Answer, KafkaUnavailable, LiveStalled, NotAllowed, NotFound, Refused, Taken
 from outlay.ledger.members import LastOwner, NoSuchMember
 from outlay.ledger.queries import NotBuilt
-from outlay.ledger.queries.expenses import BadCursor
+from outlay.ledger.queries.changes import CursorGone
+from outlay.ledger.queries.cursors import BadCursor
 from outlay.money import NotMoney
 from outlay.settings import NotConfigured
 
@@ -49,6 +50,11 @@ def decided(answer: Answer) -> None:
             "it is recorded, and the live view has not read it yet: look again in a moment",
             headers={"Retry-After": "5"},
         )
+
+
+def said(errors: Iterable[Mapping[str, Any]]) -> str:
+    """Values at fault, {field, message} each, in one line."""
+    return "; ".join(f"{error['field']}: {error['message']}" for error in errors)
 
 
 def answer(
@@ -82,12 +88,12 @@ def install(api: FastAPI) -> None:
         errors = [
             {"field": ".".join(map(str, e["loc"][1:])) or e["loc"][0], "message": e["msg"]} for e in error.errors()
         ]
-        return answer(422, "; ".join(f"{e['field']}: {e['message']}" for e in errors), errors)
+        return answer(422, said(errors), errors)
 
     @api.exception_handler(Refused)
     def refused(_: Request, error: Refused) -> JSONResponse:
         errors = [{"field": p.field, "rule": p.rule, "message": p.message} for p in error.problems]
-        return answer(422, "; ".join(f"{e['field']}: {e['message']}" for e in errors), errors)
+        return answer(409 if isinstance(error, Taken) else 422, said(errors), errors)
 
     @api.exception_handler(NotFound)
     def not_found(_: Request, error: NotFound) -> JSONResponse:
@@ -108,6 +114,10 @@ def install(api: FastAPI) -> None:
     @api.exception_handler(BadCursor)
     def cursor(_: Request, error: BadCursor) -> JSONResponse:
         return answer(400, str(error), [{"field": "cursor", "message": str(error)}])
+
+    @api.exception_handler(CursorGone)
+    def gone(_: Request, error: CursorGone) -> JSONResponse:
+        return answer(410, str(error))
 
     @api.exception_handler(NotMoney)
     def money(_: Request, error: NotMoney) -> JSONResponse:

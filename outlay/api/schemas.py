@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, PlainSerializer
 
 from outlay.ledger.queries.expenses import Kind
 
@@ -16,6 +16,12 @@ def _from_string(value: object) -> object:
     if not isinstance(value, str):
         raise ValueError(f'expected the amount as a string such as "12.50", got {type(value).__name__}')
     return value
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable() or text != text.strip() or not text:
+        raise ValueError("expected printable characters, without spaces at the ends")
+    return text
 
 
 _SHOWN = PlainSerializer(lambda amount: format(amount, "f"), return_type=str, when_used="json")
@@ -28,6 +34,9 @@ Amount = Annotated[
 StoredAmount = Annotated[Decimal, _SHOWN]
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$", description="ISO 4217.")]
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
+Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]
+Mcc = Annotated[str, Field(pattern="^[0-9]{4}$", description="ISO 18245.")]
+ExternalId = Annotated[str, Field(min_length=1, max_length=50)]
 
 
 class Strict(BaseModel):
@@ -42,11 +51,17 @@ class LineIn(Strict):
     note: Text | None = None
 
 
+Tags = Annotated[list[Annotated[str, Field(max_length=1_000)]], Field(max_length=100)]
+Lines = Annotated[list[LineIn], Field(max_length=1_000)]
+"""Bounded here; the ledger's rules say how many there may be, and how long."""
+
+
 class NewExpense(Strict):
     """One transaction to record. Merchant and category are found from the description where they are not given."""
 
     account_id: UUID
     occurred_on: date
+    posted_on: date | None = Field(None, description="The bank's booking date.")
     amount: Amount
     currency: Currency
     kind: Kind = Field("expense", description="expense: amount 0 or more; refund and income: 0 or less.")
@@ -55,13 +70,22 @@ class NewExpense(Strict):
     merchant: Text | None = None
     counterparty: Text | None = None
     category_id: Text | None = None
+    mcc: Mcc | None = None
     note: Text | None = None
-    tags: list[str] = Field(default_factory=list)
-    lines: list[LineIn] = Field(default_factory=list, description="Parts that sum to the amount.")
-    external_id: Annotated[str, Field(min_length=1, max_length=50)] | None = Field(
-        None, description="Your own id of it."
+    tags: Tags = Field(default_factory=list)
+    lines: Lines = Field(default_factory=list, description="Parts that sum to the amount.")
+    refund_of: UUID | None = Field(None, description="Of a refund: the transaction that it pays back.")
+    transfer_pair: UUID | None = Field(None, description="Of a transfer: its other half.")
+    external_id: ExternalId | None = Field(
+        None, description="Your own id of it, unique in the workspace: the same one again is the same transaction."
     )
     event_id: UUID | None = Field(None, description="Made by you, so that a retry is the same event.")
+
+
+class NewExpenses(Strict):
+    """Transactions to record together."""
+
+    expenses: Annotated[list[NewExpense], Field(min_length=1, max_length=500)]
 
 
 class Changes(Strict):
@@ -78,10 +102,19 @@ class Changes(Strict):
     merchant: Text | None = None
     counterparty: Text | None = None
     category_id: Text | None = None
-    mcc: Annotated[str, Field(pattern="^[0-9]{4}$", description="ISO 18245.")] | None = None
+    mcc: Mcc | None = None
     note: Text | None = None
-    tags: list[str] = None
-    lines: list[LineIn] = None
+    tags: Tags = None
+    lines: Lines = None
+    refund_of: UUID | None = None
+    transfer_pair: UUID | None = None
+
+
+class AttachmentOut(BaseModel):
+    attachment_id: UUID
+    name: str | None
+    media_type: str
+    sha256: str
 
 
 class ExpenseOut(BaseModel):
@@ -104,8 +137,12 @@ class ExpenseOut(BaseModel):
     account_id: UUID
     category_id: str | None
     category_source: str
+    mcc: str | None
     note: str | None
     tags: list[str]
+    refund_of: UUID | None
+    transfer_pair: UUID | None
+    attachments: list[AttachmentOut]
     source: str
     external_id: str | None
     recorded_at: datetime
@@ -127,6 +164,35 @@ class ExpensesOut(BaseModel):
     next: str | None = Field(description="Cursor of the following page; null on the last.")
 
 
+class ChangedOut(BaseModel):
+    """Transactions that changed, each as it is now: one with a higher version than yours replaces yours."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    expenses: list[ExpenseOut]
+    cursor: str = Field(description="Of what comes after: keep it, and ask with it next time.")
+    more: bool = Field(description="Whether something does already.")
+
+
+class FieldChange(BaseModel):
+    field: str
+    before: JsonValue
+    after: JsonValue
+
+
+class VersionOut(BaseModel):
+    """A version of a transaction: who made it when, and which fields it changed. `before` is null in the first."""
+
+    version: int
+    operation: str
+    event_id: UUID
+    actor_id: UUID | None
+    actor: str | None = Field(description="Their name, while they are a member.")
+    source: str
+    recorded_at: datetime
+    changed: list[FieldChange]
+
+
 class TotalOut(BaseModel):
     """What a month comes to in one currency; a dimension that was not asked for is null."""
 
@@ -143,6 +209,49 @@ class TotalOut(BaseModel):
     amount: StoredAmount
 
 
+AccountType = Literal["checking", "savings", "card", "cash", "loan"]
+
+
+class NewAccount(Strict):
+    """An account, a card or a purse."""
+
+    name: Name
+    type: AccountType
+    currency: Currency
+    institution: Name | None = Field(None, description="The bank.")
+    owner_id: UUID | None = Field(None, description="The member it belongs to; null when it is shared.")
+
+
+class AccountChanges(Strict):
+    """What to change of an account. Fields left out stay as they are."""
+
+    name: Name = None
+    type: AccountType = None
+    currency: Currency = None
+    institution: Name | None = None
+    owner_id: UUID | None = None
+
+
+class AccountOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    account_id: UUID
+    version: int
+    name: str
+    type: str
+    currency: str
+    institution: str | None
+    owner_id: UUID | None
+    closed: bool = Field(description="Nothing more is recorded on it.")
+
+
+class CategoryOut(BaseModel):
+    category_id: str
+    parent_id: str | None
+    name: str
+    path: str = Field(description="The names from the root to it.")
+
+
 class AnswerOut(BaseModel):
     """What became of an event, and where in the log it stands."""
 
@@ -155,6 +264,27 @@ class AnswerOut(BaseModel):
     topic: str
     partition: int
     offset: int
+
+
+class OutcomeOut(BaseModel):
+    """What became of one of several."""
+
+    outcome: Literal["inserted", "already_there", "pending", "refused"] = Field(
+        description="pending: it is recorded for good, and not listed yet. refused: its event_id or external_id is of "
+        "something else; `detail` says of what."
+    )
+    transaction_id: UUID | None
+    event_id: UUID | None
+    version: int | None
+    detail: str | None = None
+
+
+class OutcomesOut(BaseModel):
+    inserted: int
+    already_there: int
+    pending: int
+    refused: int
+    outcomes: list[OutcomeOut] = Field(description="One for each, in the order in which they came.")
 
 
 class WorkspaceOut(BaseModel):

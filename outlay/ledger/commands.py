@@ -2,47 +2,30 @@
 
 from __future__ import annotations
 
-import json
-import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as NotInTime
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Required, TypedDict, Unpack
 from uuid import UUID
 
 import psycopg
-from confluent_kafka import KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from ingestion import contracts, rules
-from ingestion.codec import Codec, NotRegistered, RegistryUnavailable
-from ingestion.conformance import NotConforming
+from ingestion.codec import Codec
 from ingestion.enrich import Enricher
-from ingestion.events import NIL, derived_id, key, new_id, thing
-from ingestion.producer import KAFKA_LOG, Delivery, EventProducer
-from ingestion.projection.rows import state
-from ingestion.reach import require
+from ingestion.events import NIL, derived_id, new_id
+from ingestion.producer import Delivery, EventProducer
 from ingestion.rules import Problem
-from outlay import money
 from outlay.db import session
+from outlay.ledger.appending import EVENT_ID_UNUSED, Answer, Appender, Event, Posting, answer_of, must_differ
 from outlay.ledger.bulk import Appended, BulkAppend, Progress
-from outlay.ledger.decisions import (
-    Decision,
-    First,
-    await_decision,
-    behind,
-    current_transaction,
-    first_sights,
-    positions,
-)
-from outlay.ledger.drafts import LineDraft, TransactionDraft, amended, corrected, recorded, restored, voided
-from outlay.ledger.errors import AppendStopped, KafkaUnavailable, LiveStalled, NotAllowed, NotFound, Refused
+from outlay.ledger.decisions import await_live, behind, first_sights
+from outlay.ledger.drafts import LineDraft, TransactionDraft, amended, corrected, recorded, restored, returned, voided
+from outlay.ledger.errors import AppendStopped, KafkaUnavailable, LiveStalled, NotAllowed, NotFound, Refused, Taken
+from outlay.ledger.line import Line, Message
 from outlay.ledger.reading import Reader
+from outlay.ledger.references import NAMING, named_anew
+from outlay.ledger.states import TRANSACTION, Thing, transaction_at
 from outlay.settings import Settings, settings
 
 __all__ = [
@@ -58,38 +41,20 @@ __all__ = [
     "Problem",
     "Progress",
     "Refused",
+    "Taken",
     "TransactionDraft",
 ]
 
 _WAIT = 2.0  # seconds for live to decide one event
-_LOOK = 0.01  # seconds between looks at how far live is
-_PATIENCE = 4  # seconds for Kafka to acknowledge one event that a person waits for
-_LONG_PATIENCE = 60  # the same in a long append, which outlives a broker's restart
+_LONG_WAIT = 10.0  # the same of some hundred
+_LONG_PATIENCE = 60  # seconds for Kafka to acknowledge one event in a long append, which outlives a broker's restart
 
 OWNERS, WRITERS = ("owner",), ("owner", "editor")
 """Roles: who may change a workspace and who is in it; who may change what it holds."""
 
-Event = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What became of an event, and where in the log it stands (the place of its first sight).
-
-    `pending`: it is in the log for good, and live has not read it yet.
-    """
-
-    decision: Decision
-    event_id: UUID
-    entity_id: UUID
-    version: int
-    topic: str
-    partition: int
-    offset: int
-
 
 class Change(TypedDict, total=False):
-    """How a transaction is changed. With an `event_id` of the caller's, a retry is the same event. `wait`: seconds."""
+    """How a thing is changed. With an `event_id` of the caller's, a retry is the same event. `wait`: seconds."""
 
     expected_version: Required[int]
     actor_id: Required[UUID]
@@ -108,7 +73,8 @@ class Ledger:
     def __init__(self, using: Settings | None = None):
         self._settings = using or settings()
         self._codec = Codec(self._settings.registry)
-        self._line = _Line(self._settings, self._codec)
+        self._line = Line(self._settings, self._codec)
+        self._appender = Appender(self._codec, self._line)
         self._user_id: UUID | None = None
 
     def __enter__(self) -> Ledger:
@@ -135,7 +101,7 @@ class Ledger:
             Refused: it does not fit the contract, breaks a rule, or its event_id was used with another content.
             KafkaUnavailable: Kafka does not acknowledge it in a few seconds. Appending the same event again is safe.
         """
-        return self._append(topic, event, wait, ignoring=())
+        return _only(self._append(topic, [Posting(event)], wait))
 
     def append_many(
         self, topic: str, events: Iterable[Event], *, on_progress: Callable[[Progress], None] | None = None
@@ -150,7 +116,7 @@ class Ledger:
             AppendStopped: Kafka failed on the way; says how many events it has.
             LiveStalled: live, or PostgreSQL, has stood still for a minute.
         """
-        ends = self._ends(topic)
+        ends = self._line.ends(topic)
         with (
             Reader(self._settings) as reader,
             EventProducer(
@@ -179,23 +145,73 @@ class Ledger:
     ) -> Answer:
         """Record a transaction, its merchant and category found where the draft leaves them open.
 
-        A caller that may retry gives an `event_id`; the retry is then the same event and the same transaction.
+        A caller that may retry gives an `event_id`, or the draft an `external_id`; the retry is then the same event and
+        the same transaction.
 
         Raises:
-            Refused, KafkaUnavailable: see `append`.
+            Refused, KafkaUnavailable: see `append`. Also where it names an account, a category or a transaction that
+                the workspace has not.
+            Taken: another transaction has its external_id.
         """
+        by = {"workspace_id": workspace_id, "actor_id": actor_id, "source": source, "correlation_id": correlation_id}
+        posting = self._recorded(draft, event_id=event_id, transaction_id=transaction_id, **by)
+        [outcome] = self._append("transaction", [posting], wait)
+        return _only([_known_by_its_own_id(draft, event_id, posting, outcome)])
+
+    def record_many(
+        self,
+        drafts: Sequence[tuple[UUID | None, TransactionDraft]],
+        *,
+        workspace_id: UUID,
+        actor_id: UUID,
+        source: str,
+        at: str = "",
+        wait: float = _LONG_WAIT,
+    ) -> list[Answer | Refused]:
+        """Record some transactions, each as of `record`, and wait for all together. All are judged before one is sent.
+
+        Args:
+            drafts: each with the caller's `event_id`, or None.
+            at: what stands before a draft's number in the fields of a refusal.
+
+        Returns:
+            For each draft its answer, or why live has something else under its event_id or external_id.
+
+        Raises:
+            Refused: as of `record`, with the fields of `<at><number>.`, from 0. Nothing was appended.
+            KafkaUnavailable: see `append`. Sending all again is safe.
+        """
+        by = {"workspace_id": workspace_id, "actor_id": actor_id, "source": source}
+        postings = [
+            self._recorded(draft, event_id=event_id, at=f"{at}{number}.", **by)
+            for number, (event_id, draft) in enumerate(drafts)
+        ]
+        must_differ(postings)
+        outcomes = self._append("transaction", postings, wait)
+        return [
+            _known_by_its_own_id(draft, event_id, posting, outcome)
+            for (event_id, draft), posting, outcome in zip(drafts, postings, outcomes, strict=True)
+        ]
+
+    def _recorded(
+        self,
+        draft: TransactionDraft,
+        *,
+        workspace_id: UUID,
+        event_id: UUID | None,
+        transaction_id: UUID | None = None,
+        at: str = "",
+        **by: Any,
+    ) -> Posting:
+        if draft.external_id is not None:
+            transaction_id = transaction_id or derived_id(workspace_id, "external_id", draft.external_id)
+            event_id = event_id or derived_id(transaction_id, "recorded")
         event_id = event_id or new_id()
-        event = recorded(
-            draft,
-            self._enricher,
-            transaction_id=transaction_id or derived_id(workspace_id, "transaction", event_id),
-            event_id=event_id,
-            workspace_id=workspace_id,
-            actor_id=actor_id,
-            source=source,
-            correlation_id=correlation_id,
-        )
-        return self._append("transaction", event, wait, ignoring=draft.left_open)
+        transaction_id = transaction_id or derived_id(workspace_id, "transaction", event_id)
+        ids = {"workspace_id": workspace_id, "transaction_id": transaction_id, "event_id": event_id}
+        event = recorded(draft, self._enricher, **ids, **by)
+        naming = frozenset(name for name in NAMING if getattr(draft, name))
+        return Posting(event, draft.left_open, naming, at)
 
     def amend(
         self, workspace_id: UUID, transaction_id: UUID, changes: Mapping[str, Any], **change: Unpack[Change]
@@ -204,31 +220,45 @@ class Ledger:
 
         Raises:
             NotFound: the workspace has no such transaction.
-            Refused: it is voided, a field cannot be changed, or the result breaks a rule.
+            Refused: it is voided, a field cannot be changed, the result breaks a rule, or what is changed names an
+                account, a category or a transaction that the workspace has not.
             KafkaUnavailable: see `append`.
         """
         after = partial(amended, changes=changes, enricher=self._enricher)
-        return self._change(workspace_id, transaction_id, after, **change)
+        return self.change(TRANSACTION, workspace_id, transaction_id, after, naming=NAMING & changes.keys(), **change)
 
     def correct(
         self, workspace_id: UUID, transaction_id: UUID, changes: Mapping[str, Any], **change: Unpack[Change]
     ) -> Answer:
         """As `amend`, and of a voided transaction too, which stays void. Errors as of `amend`."""
         after = partial(corrected, changes=changes, enricher=self._enricher)
-        return self._change(workspace_id, transaction_id, after, **change)
+        return self.change(TRANSACTION, workspace_id, transaction_id, after, naming=NAMING & changes.keys(), **change)
 
     def void(self, workspace_id: UUID, transaction_id: UUID, **change: Unpack[Change]) -> Answer:
         """Take a transaction back: it stays in the history and counts no more. Errors as of `amend`."""
-        return self._change(workspace_id, transaction_id, voided, **change)
+        return self.change(TRANSACTION, workspace_id, transaction_id, voided, **change)
 
-    def restore(self, workspace_id: UUID, transaction_id: UUID, **change: Unpack[Change]) -> Answer:
-        """Bring a voided transaction back as it was. Errors as of `amend`."""
-        return self._change(workspace_id, transaction_id, restored, **change)
+    def restore(
+        self, workspace_id: UUID, transaction_id: UUID, *, to_version: int | None = None, **change: Unpack[Change]
+    ) -> Answer:
+        """Bring a voided transaction back as it was; with `to_version`, any one to what it was then.
 
-    def _change(
+        Raises:
+            NotFound, Refused, KafkaUnavailable: as of `amend`; NotFound also where it has no such version.
+        """
+        if to_version is None:
+            return self.change(TRANSACTION, workspace_id, transaction_id, restored, **change)
+        with self._session(workspace_id, WRITERS) as connection:
+            earlier = transaction_at(connection, transaction_id, to_version)
+        if earlier is None:
+            raise NotFound(transaction_id, to_version)
+        return self.change(TRANSACTION, workspace_id, transaction_id, partial(returned, earlier=earlier), **change)
+
+    def change(
         self,
+        thing: Thing,
         workspace_id: UUID,
-        transaction_id: UUID,
+        entity_id: UUID,
         after: Callable[..., Event],
         *,
         expected_version: int,
@@ -236,66 +266,38 @@ class Ledger:
         source: str,
         event_id: UUID | None = None,
         wait: float = _WAIT,
+        naming: frozenset[str] = frozenset(),
     ) -> Answer:
-        with self._session(workspace_id, WRITERS) as connection:
-            for first in first_sights(connection, workspace_id, event_id) if event_id else ():
-                if first.entity_id == transaction_id:
-                    return _answer(first, event_id)
-            current = current_transaction(connection, transaction_id)
-            if current is None:
-                raise NotFound(transaction_id)
-            if current["version"] != expected_version:
-                return _overtaken(connection, workspace_id, transaction_id)
-        event = after(current, actor_id=actor_id, source=source, event_id=event_id or new_id())
-        return self._append("transaction", event, wait, ignoring=())
+        """Append the next version of a thing that is still at the expected version; `stale` when it is not.
 
-    def _append(self, topic: str, event: Event, wait: float, *, ignoring: Iterable[str]) -> Answer:
-        value = self.encoded(topic, event)
-        workspace_id = event["workspace_id"] or NIL
-        with self._session(workspace_id, _needed(event)) as connection:
-            known = first_sights(connection, workspace_id, event["event_id"])
-            if not known:
-                delivery = self.deliver(topic, event["event_id"], key(topic, event), value)
-                if not await_decision(connection, topic, delivery.partition, delivery.offset, seconds=wait):
-                    return _pending(topic, event, delivery)
-                known = first_sights(connection, workspace_id, event["event_id"])
-        if not known:
-            message = f"live could not hold it: see the dead letter {topic}/{delivery.partition} at {delivery.offset}"
-            raise Refused([Problem("storable", "event_id", message)])
-        return self._first_answer(topic, event, value, known, frozenset(ignoring))
-
-    def _first_answer(
-        self, topic: str, event: Event, value: bytes, known: list[First], ignoring: frozenset[str]
-    ) -> Answer:
-        # What live's state leaves out is null, or a field that the contract got later: and its default holds.
-        left_out = {field["name"]: field.get("default") for field in contracts.schema(topic)["fields"]}
-        mine = left_out | json.loads(state(self._codec.decode(topic, value)))
-        for first in known:
-            theirs = left_out | first.state
-            same = all(mine[name] == theirs[name] for name in mine if name not in ignoring)
-            if same and thing(topic, event) == (first.entity, first.entity_id):
-                return _answer(first, event["event_id"])
-        message = f"event_id {event['event_id']} was used before, with another content: make a new one"
-        raise Refused([Problem("event_id_unused", "event_id", message)])
-
-    def deliver(self, topic: str, event_id: UUID, event_key: bytes, value: bytes) -> Delivery:
-        """Append an event that was encoded and judged before; returns its place in the log.
+        Args:
+            after: called with the current state, and by name with who and how; returns the event.
+            naming: fields in which the caller names other things, that have to be there.
 
         Raises:
-            KafkaUnavailable: see `append`.
+            NotFound, Refused, KafkaUnavailable: as of `amend`, and what `after` raises.
         """
-        delivered: Future[Delivery] = Future()
-        try:
-            self._line.producer().send_bytes(topic, event_id, event_key, value, delivered.set_result)
-            delivery = delivered.result(timeout=_PATIENCE + 2)
-        except KafkaException as error:
-            self._line.replace()
-            raise self._unavailable(error.args[0].str()) from error
-        except NotInTime:
-            raise self._unavailable("no answer") from None
-        if delivery.error is not None:
-            raise self._unavailable(delivery.error)
-        return delivery
+        with self._session(workspace_id, _needed(thing.entity)) as connection:
+            known = first_sights(connection, workspace_id, [event_id]) if event_id else {}
+            for first in known.get(event_id, ()):
+                if first.entity_id == entity_id:
+                    return answer_of(first)
+            current = thing.current(connection, entity_id)
+            if current is None:
+                raise NotFound(entity_id, entity=thing.entity)
+            if current["version"] != expected_version:
+                newest, *place = thing.place(connection, entity_id)
+                return Answer("stale", newest, entity_id, place[0], thing.topic, *place[1:])
+            event = after(current, actor_id=actor_id, source=source, event_id=event_id or new_id())
+            postings = [Posting(event, naming=named_anew(current, event, naming))]
+            values = self._appender.values(thing.topic, postings)
+            return _only(self._appender.settled(connection, thing.topic, postings, values, wait))
+
+    def _append(self, topic: str, postings: Sequence[Posting], wait: float) -> list[Answer | Refused]:
+        """Append events of one workspace together."""
+        values, first = self._appender.values(topic, postings), postings[0].event
+        with self._session(first["workspace_id"] or NIL, _needed(first.get("entity"))) as connection:
+            return self._appender.settled(connection, topic, postings, values, wait)
 
     def encoded(self, topic: str, event: Event) -> bytes:
         """The event's bytes; refuses what does not fit the contract or breaks a rule, before anything is sent.
@@ -303,15 +305,15 @@ class Ledger:
         Raises:
             Refused: see there. KafkaUnavailable: the schema cannot be read.
         """
-        try:
-            with _registry_answers():
-                value = self._codec.encode(topic, event)
-        except NotConforming as error:
-            raise Refused([Problem("conforms", ".".join(error.path), error.problem)]) from None
-        problems = rules.problems(event, self._currencies) if topic == "transaction" else ()
-        if problems:
-            raise Refused(problems)
-        return value
+        return self._appender.encoded(topic, event)
+
+    def deliver(self, topic: str, messages: Sequence[Message]) -> list[Delivery]:
+        """Append events that were encoded and judged before; returns their places in the log.
+
+        Raises:
+            KafkaUnavailable: see `append`.
+        """
+        return self._line.deliver(topic, messages)
 
     def await_level(self, topic: str, connection: psycopg.Connection, *, seconds: float) -> None:
         """Wait until live has read what is in the log now: only then is what it says the newest.
@@ -319,42 +321,13 @@ class Ledger:
         Raises:
             LiveStalled: it has not within `seconds`. KafkaUnavailable: nobody knows what is in the log.
         """
-        ends, deadline = self._ends(topic), time.monotonic() + seconds
-        while behind(positions(connection, topic), ends):
-            if time.monotonic() >= deadline:
-                raise LiveStalled("the live view is behind the log: try again in a moment, or see `outlay status`")
-            time.sleep(_LOOK)
-
-    def _ends(self, topic: str) -> dict[int, int]:
-        """Partition -> the offset that the next event will get."""
-        try:
-            require(self._settings.bootstrap)
-            found = self._admin.list_topics(topic, timeout=_PATIENCE).topics[topic]
-            if found.error is not None:
-                raise KafkaException(found.error)
-            asked = {TopicPartition(topic, number): OffsetSpec.latest() for number in found.partitions}
-            answers = self._admin.list_offsets(asked, request_timeout=_PATIENCE)
-            return {place.partition: future.result().offset for place, future in answers.items()}
-        except KafkaException as error:
-            raise self._unavailable(error.args[0].str()) from error
-
-    def _unavailable(self, error: str) -> KafkaUnavailable:
-        return KafkaUnavailable(
-            f"Kafka at {self._settings.bootstrap} does not take events ({error}): see `outlay status`. "
-            "Sending the same event again is safe"
-        )
-
-    @cached_property
-    def _currencies(self) -> frozenset[str]:
-        return frozenset(money.currencies())
+        ends = self._line.ends(topic)
+        if behind(await_live(connection, topic, ends, seconds=seconds), ends):
+            raise LiveStalled("the live view is behind the log: try again in a moment, or see `outlay status`")
 
     @cached_property
     def _enricher(self) -> Enricher:
         return Enricher(self._settings.seeds)
-
-    @cached_property
-    def _admin(self) -> AdminClient:
-        return AdminClient({"bootstrap.servers": self._settings.bootstrap}, logger=KAFKA_LOG)
 
     @contextmanager
     def _session(self, workspace_id: UUID, roles: Sequence[str]) -> Iterator[psycopg.Connection]:
@@ -373,61 +346,26 @@ class Ledger:
             yield connection
 
 
-def _needed(event: Event) -> Sequence[str]:
-    """The roles of those who may append it."""
-    return OWNERS if event.get("entity") in ("workspace", "membership") else WRITERS
+def _needed(entity: str | None) -> Sequence[str]:
+    """The roles of those who may change such a thing."""
+    return OWNERS if entity in ("workspace", "membership") else WRITERS
 
 
-class _Line:
-    """The process's one producer, opened at its first event."""
-
-    def __init__(self, here: Settings, codec: Codec):
-        self._settings, self._codec = here, codec
-        self._lock = threading.Lock()
-        self._opened: EventProducer | None = None
-
-    def producer(self) -> EventProducer:
-        with self._lock:
-            if self._opened is None:
-                require(self._settings.bootstrap)
-                self._opened = EventProducer(
-                    self._settings.bootstrap, self._codec, client_id="outlay-ledger", delivery_timeout=_PATIENCE
-                )
-            return self._opened
-
-    def replace(self) -> None:
-        """Open another one at the next event: this one has failed for good."""
-        with self._lock:
-            self._opened = None
-
-    def close(self) -> None:
-        if self._opened is not None:
-            self._opened.close()
+def _only(outcomes: Sequence[Answer | Refused]) -> Answer:
+    [outcome] = outcomes
+    if isinstance(outcome, Refused):
+        raise outcome
+    return outcome
 
 
-@contextmanager
-def _registry_answers() -> Iterator[None]:
-    """An event that cannot be encoded for want of its schema cannot be appended: to the caller that is one failure."""
-    try:
-        yield
-    except (RegistryUnavailable, NotRegistered) as error:
-        raise KafkaUnavailable(str(error)) from error
-
-
-def _answer(first: First, event_id: UUID) -> Answer:
-    return Answer(first.decision, event_id, first.entity_id, first.version, first.topic, first.partition, first.offset)
-
-
-def _overtaken(connection: psycopg.Connection, workspace_id: UUID, transaction_id: UUID) -> Answer:
-    """The answer to a change of a version that is no longer the current one: where the current one stands."""
-    event_id, version, partition, offset = connection.execute(
-        'SELECT event_id, version, partition, "offset" FROM live.transactions '
-        "WHERE workspace_id = %s AND transaction_id = %s",
-        (workspace_id, transaction_id),
-    ).fetchone()
-    return Answer("stale", event_id, transaction_id, version, "transaction", partition, offset)
-
-
-def _pending(topic: str, event: Event, delivery: Delivery) -> Answer:
-    _, entity_id = thing(topic, event)
-    return Answer("pending", event["event_id"], entity_id, event["version"], topic, delivery.partition, delivery.offset)
+def _known_by_its_own_id(
+    draft: TransactionDraft, event_id: UUID | None, posting: Posting, outcome: Answer | Refused
+) -> Answer | Refused:
+    """The outcome; Taken where it is that another transaction has the draft's external_id."""
+    if draft.external_id is None:
+        return outcome
+    if isinstance(outcome, Refused):
+        taken = event_id is None and outcome.problems[0].rule == EVENT_ID_UNUSED
+    else:
+        taken = outcome.decision == "stale"
+    return Taken(draft.external_id, posting.event["transaction_id"]) if taken else outcome

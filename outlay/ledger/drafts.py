@@ -64,6 +64,7 @@ class TransactionDraft:
         return (*(() if self.merchant is not None else DECIDED[:1]), *category)
 
 
+_OF_VERSION = frozenset({"version", "operation"})
 CHANGEABLE = frozenset(field.name for field in fields(TransactionDraft)) - {"external_id"}
 
 
@@ -118,6 +119,9 @@ def _changed(
     if unknown:
         raise Refused([Problem("changeable", name, "expected a field that can be changed") for name in unknown])
     given = {**current, **changes}
+    for link, kind in (("refund_of", "refund"), ("transfer_pair", "transfer")):
+        if link not in changes and given["kind"] != kind:
+            given[link] = None  # it is none any more
     if "lines" in changes:
         given["lines"] = _lines(changes["lines"], current["transaction_id"], _next_version(current))
     if "category_id" in changes:
@@ -156,6 +160,20 @@ def restored(current: Mapping[str, Any], **by: Any) -> dict[str, Any]:
     """
     _must_be(current, voided=True, message="it is not voided")
     return _following(current, "restored", **by)
+
+
+def returned(current: Mapping[str, Any], earlier: Mapping[str, Any], **by: Any) -> dict[str, Any]:
+    """The event that makes of `current` what it was in an `earlier` state, not void.
+
+    Raises:
+        Refused: nothing differs.
+    """
+    again = {name: value for name, value in earlier.items() if name not in _OF_VERSION}
+    is_void = current["operation"] == "voided"
+    if not is_void and all(current[name] == value for name, value in again.items()):
+        message = f"it is as it was at version {earlier['version']}"
+        raise Refused([Problem("differs", "version", message)])
+    return _following({**current, **again}, "restored" if is_void else "amended", **by)
 
 
 def _must_be(current: Mapping[str, Any], *, voided: bool, message: str) -> None:

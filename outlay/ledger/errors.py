@@ -16,11 +16,21 @@ class Refused(ValueError):
         self.problems = list(problems)
 
 
-class NotFound(LookupError):
-    """The workspace has no such transaction."""
+class Taken(Refused):
+    """Another transaction has the caller's own id already."""
 
-    def __init__(self, transaction_id: UUID):
-        super().__init__(f"the workspace has no transaction {transaction_id}")
+    def __init__(self, external_id: str, transaction_id: UUID):
+        self.transaction_id = transaction_id
+        message = f"{external_id!r} is the external_id of the transaction {transaction_id} already"
+        super().__init__([Problem("external_id_unused", "external_id", message)])
+
+
+class NotFound(LookupError):
+    """The workspace has no such transaction, account or other thing, or it had no such version."""
+
+    def __init__(self, entity_id: UUID, version: int | None = None, *, entity: str = "transaction"):
+        of = "" if version is None else f", or it has no version {version}"
+        super().__init__(f"the workspace has no {entity} {entity_id}{of}")
 
 
 class NotAllowed(PermissionError):

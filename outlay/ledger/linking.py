@@ -19,9 +19,9 @@ from outlay.insights.links import VERSION, Entry, Link, match
 from outlay.ledger import amendments
 from outlay.ledger.amendments import by_rule, has_no_next
 from outlay.ledger.commands import Appended, Ledger, Progress
-from outlay.ledger.decisions import current_transactions
 from outlay.ledger.drafts import ruled
 from outlay.ledger.linkable import entries
+from outlay.ledger.states import current_transactions
 from outlay.ledger.workspaces import Workspace
 
 _TOGETHER = 1_000  # links whose transactions are read whole together

@@ -19,8 +19,8 @@ from outlay import money
 from outlay.ledger import amendments
 from outlay.ledger.amendments import by_rule, has_no_next, pages
 from outlay.ledger.commands import Appended, Ledger, Progress
-from outlay.ledger.decisions import current_transactions
 from outlay.ledger.drafts import DECIDED, ruled
+from outlay.ledger.states import current_transactions
 from outlay.ledger.workspaces import Workspace
 
 _KINDS = {"expense": "spending", "refund": "spending", "income": "income", "transfer": "transfer"}

@@ -16,8 +16,8 @@ from outlay.db import session
 from outlay.ledger import amendments
 from outlay.ledger.amendments import Page, by_rule, has_no_next, pages
 from outlay.ledger.commands import Appended, Ledger, Progress
-from outlay.ledger.decisions import current_transactions
 from outlay.ledger.drafts import ruled
+from outlay.ledger.states import current_transactions
 from outlay.ledger.workspaces import Workspace
 
 _OF_RUN = """

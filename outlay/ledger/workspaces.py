@@ -9,9 +9,11 @@ import psycopg
 from psycopg.rows import class_row
 
 from ingestion import events
-from ingestion.events import derived_id, owner_of
+from ingestion.events import derived_id, new_id, owner_of
 from outlay.db import session
 from outlay.ledger.commands import Answer, Ledger, LiveStalled
+from outlay.ledger.entities import restored
+from outlay.ledger.states import ACCOUNT
 
 _SOURCE = "app"
 _WAIT = 30  # seconds for live to read an event that the next step builds on
@@ -97,13 +99,23 @@ def ensure_workspace(ledger: Ledger, *, name: str, currency: str, time_zone: str
 def ensure_account(
     ledger: Ledger, workspace: Workspace, *, name: str, currency: str, type: str = "checking"
 ) -> Account:
-    """The workspace's account of that name and currency, made when there is none. Errors as of `ensure_workspace`."""
+    """The workspace's account of that name and currency, made or reopened when there is none.
+
+    Errors as of `ensure_workspace`.
+    """
+    account_id = derived_id(workspace.workspace_id, "account", name, currency)
+    owner = owner_of(workspace.workspace_id)
     with session("operator", workspace_id=workspace.workspace_id) as connection:
         for known in _accounts(connection):
             if (known.name, known.currency) == (name, currency):
                 return known
-    account_id = derived_id(workspace.workspace_id, "account", name, currency)
-    owner = owner_of(workspace.workspace_id)
+        before = ACCOUNT.current(connection, account_id)
+    if before is not None and (before["state"]["name"], before["state"]["currency"]) != (name, currency):
+        account_id = new_id()  # the one that was made by this name is called otherwise now
+    elif before is not None and before["operation"] == "deleted":
+        again = {"expected_version": before["version"], "actor_id": owner, "source": _SOURCE, "wait": _WAIT}
+        _read(ledger.change(ACCOUNT, workspace.workspace_id, account_id, restored, **again), "account")
+        return Account(account_id, name, currency, before["state"]["type"])
     state = {"name": name, "type": type, "currency": currency, "institution": None, "owner_id": owner}
     _create(ledger, workspace.workspace_id, "account", account_id, state)
     return Account(account_id, name, currency, type)
@@ -126,7 +138,7 @@ def ensure_category(ledger: Ledger, workspace: Workspace, name: str, *, parent_i
 def _accounts(connection: psycopg.Connection) -> list[Account]:
     with connection.cursor(row_factory=class_row(Account)) as cursor:
         return cursor.execute(
-            "SELECT account_id, name, currency, type FROM live.accounts ORDER BY name, account_id"
+            "SELECT account_id, name, currency, type FROM live.accounts WHERE NOT closed ORDER BY name, account_id"
         ).fetchall()
 
 
@@ -142,7 +154,12 @@ def _create(
         event_id=derived_id(entity_id, entity, "created"),
         actor_id=actor_id or owner_of(workspace_id),
     )
-    answer = ledger.append("user", event, wait=_WAIT)
+    return _read(ledger.append("user", event, wait=_WAIT), entity)
+
+
+def _read(answer: Answer, entity: str) -> Answer:
+    if answer.decision == "stale":
+        raise LiveStalled(f"somebody changed the {entity} at this moment: try again")
     if answer.decision == "pending":
         raise LiveStalled(f"live has not read the new {entity} in {_WAIT} s: see `outlay logs live`, and try again")
     return answer

@@ -67,9 +67,9 @@ with workspace.reading() as connection:
     read = [expenses.one(connection, transaction_id) for transaction_id in st.session_state["_added"]]
 
 st.title("Add expense")
-if not accounts:
+if all(account.closed for account in accounts):
     st.info(
-        "This workspace has no account yet. `outlay import FILE` makes one, and so does `outlay simulate`.",
+        "This workspace has no open account. `outlay import FILE` makes one, and so does `POST /api/accounts`.",
         icon=":material/account_balance:",
     )
     st.stop()
@@ -80,7 +80,7 @@ with left, st.form(f"add_{st.session_state['_add_form']['event_id']}", enter_to_
     form = expense_form.draw(
         f"add_{st.session_state['_add_form']['event_id']}",
         initial(today),
-        accounts=accounts,
+        accounts=[account for account in accounts if not account.closed],
         categories=categories,
         latest=today + timedelta(days=LATEST.days - 1),
     )

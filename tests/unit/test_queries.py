@@ -40,7 +40,7 @@ def test_a_query_is_one_select_that_reads_its_own_workspace(query):
 def test_every_file_of_queries_is_named_and_declares_its_parameters():
     files = {path.stem for path in Path(queries.__file__).parent.glob("*.sql")}
     assert {query.name for query in ALL} == files
-    assert queries.named("expense").parameters == {"transaction_id"}
+    assert queries.named("expenses_by_id").parameters == {"transaction_ids"}
     assert queries.named("accounts").parameters == set()
 
 

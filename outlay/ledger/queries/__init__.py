@@ -7,6 +7,8 @@ explained in psql, and compared with the dbt exposure of its page without runnin
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -66,10 +68,33 @@ def rows(connection: psycopg.Connection, name: str, **parameters: Any) -> list[d
         NotBuilt: it reads gold, and gold was never built.
     """
     query = named(name)
-    with connection.cursor(row_factory=dict_row) as cursor:
-        try:
-            return cursor.execute(query.sql, parameters, prepare=False).fetchall()
-        except psycopg.errors.UndefinedTable as error:
-            if "gold." in query.sql:
-                raise NotBuilt("nothing was built yet: run `outlay build`") from error
-            raise
+    with connection.cursor(row_factory=dict_row) as cursor, _built(query):
+        return cursor.execute(query.sql, parameters, prepare=False).fetchall()
+
+
+def stream(
+    connection: psycopg.Connection, name: str, at_once: int, /, **parameters: Any
+) -> Iterator[list[dict[str, Any]]]:
+    """The rows of a named query, `at_once` at a time, as they are in one moment; they are never all in memory.
+
+    Args:
+        connection: a session in a transaction, that lasts until the last of them was taken.
+
+    Raises:
+        NotBuilt: see `rows`.
+    """
+    query = named(name)
+    with connection.cursor(name, row_factory=dict_row) as cursor, _built(query):
+        cursor.execute(query.sql, parameters)
+        while found := cursor.fetchmany(at_once):
+            yield found
+
+
+@contextmanager
+def _built(query: Query) -> Iterator[None]:
+    try:
+        yield
+    except psycopg.errors.UndefinedTable as error:
+        if "gold." in query.sql:
+            raise NotBuilt("nothing was built yet: run `outlay build`") from error
+        raise

@@ -23,6 +23,9 @@ class Account:
     currency: str
     institution: str | None
     owner_id: UUID | None
+    version: int
+    closed: bool
+    """What was bought with it stays; nothing else is."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,9 @@ class Categories:
     def __contains__(self, category_id: object) -> bool:
         return category_id in self._by_id
 
+    def get(self, category_id: str) -> Category:
+        return self._by_id[category_id]
+
     def with_below(self, category_id: str) -> list[str]:
         """The category and everything below it."""
         return [category_id, *self._walk(category_id)]
@@ -70,7 +76,7 @@ class Categories:
 
 
 def accounts(connection: psycopg.Connection) -> list[Account]:
-    """The accounts of the session's workspace, by name."""
+    """The accounts of the session's workspace by name, the closed ones last."""
     return [Account(**row) for row in rows(connection, "accounts")]
 
 

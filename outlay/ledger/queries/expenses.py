@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,16 +11,13 @@ from uuid import UUID
 
 import psycopg
 
-from outlay.ledger.queries import rows
+from outlay.ledger.queries import cursors, rows, stream
+from outlay.ledger.queries.cursors import BadCursor
 
 Kind = Literal["expense", "refund", "income", "transfer"]
 Sort = Literal["newest", "oldest", "largest", "smallest", "name"]
 Status = Literal["pending", "posted", "void", "any"]
 """What to show: `void` shows what was taken back, `any` everything; without one, all that counts."""
-
-
-class BadCursor(ValueError):
-    """A cursor that this list did not give out, or gave out for another order."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +39,12 @@ class Expense:
     account_id: UUID
     category_id: str | None
     category_source: str
+    mcc: str | None
     note: str | None
     tags: list[str]
+    refund_of: UUID | None
+    transfer_pair: UUID | None
+    attachments: list[dict[str, Any]]
     source: str
     external_id: str | None
     recorded_at: datetime
@@ -59,14 +58,26 @@ class Expense:
 
 @dataclass(frozen=True)
 class Filter:
-    """What to list; None leaves a filter out. Days are inclusive."""
+    """What to list; None leaves a filter out. Days and amounts are inclusive; of a sequence, one has to fit."""
 
     first_day: date | None = None
     last_day: date | None = None
     categories: Sequence[str] | None = None
-    account_id: UUID | None = None
-    kind: Kind | None = None
+    """Those of the parts of a split one count too. `uncategorised` is what has none."""
+    accounts: Sequence[UUID] | None = None
+    merchants: Sequence[str] | None = None
+    kinds: Sequence[Kind] | None = None
     status: Status | None = None
+    currency: str | None = None
+    min_amount: Decimal | None = None
+    max_amount: Decimal | None = None
+    """As they are stored: what comes in is below 0."""
+    tags: Sequence[str] | None = None
+    """All of them."""
+    source: str | None = None
+    """The way in of its newest version."""
+    has_attachment: bool | None = None
+    external_id: str | None = None
     text: str | None = None
     """Words that must all occur in merchant, description, counterparty, note or tags, in any case."""
 
@@ -86,28 +97,32 @@ def page(
     Raises:
         BadCursor: `after` was not given out by this list in this order.
     """
-    found = rows(
-        connection,
-        "expenses",
-        first_day=wanted.first_day,
-        last_day=wanted.last_day,
-        categories=None if wanted.categories is None else list(wanted.categories),
-        account_id=wanted.account_id,
-        kind=wanted.kind,
-        status=wanted.status,
-        words=_patterns(wanted.text),
-        sort=sort,
-        size=size + 1,
-        **_read(after, sort),
-    )
+    found = rows(connection, "expenses", **_parameters(wanted, sort, after, size + 1))
     expenses = [Expense(**row) for row in found[:size]]
     return Page(expenses, _write(expenses[-1], sort) if len(found) > size else None)
 
 
+def every(
+    connection: psycopg.Connection, wanted: Filter, *, sort: Sort = "newest", size: int
+) -> Iterator[list[Expense]]:
+    """All transactions that are wanted as they are in one moment, `size` at a time.
+
+    Args:
+        connection: a session in a transaction, that lasts until the last of them was taken.
+    """
+    for found in stream(connection, "expenses", size, **_parameters(wanted, sort, None, None)):
+        yield [Expense(**row) for row in found]
+
+
 def one(connection: psycopg.Connection, transaction_id: UUID) -> Expense | None:
     """The transaction as it is now, void or not; None when the session's workspace has none of this id."""
-    found = rows(connection, "expense", transaction_id=transaction_id)
-    return Expense(**found[0]) if found else None
+    found = some(connection, [transaction_id])
+    return found[0] if found else None
+
+
+def some(connection: psycopg.Connection, transaction_ids: Sequence[UUID]) -> list[Expense]:
+    """The transactions as they are now, void or not, in no order; none for an id that the workspace has not."""
+    return [Expense(**row) for row in rows(connection, "expenses_by_id", transaction_ids=list(transaction_ids))]
 
 
 @dataclass(frozen=True)
@@ -120,7 +135,15 @@ class Line:
 
 def lines(connection: psycopg.Connection, transaction_id: UUID) -> list[Line]:
     """The parts of a transaction in their order; empty when it has one part."""
-    return [Line(**row) for row in rows(connection, "expense_lines", transaction_id=transaction_id)]
+    return lines_of(connection, [transaction_id]).get(transaction_id, [])
+
+
+def lines_of(connection: psycopg.Connection, transaction_ids: Sequence[UUID]) -> dict[UUID, list[Line]]:
+    """The parts of each transaction that has more than one, in their order."""
+    found: dict[UUID, list[Line]] = {}
+    for row in rows(connection, "expense_lines", transaction_ids=list(transaction_ids)):
+        found.setdefault(row.pop("transaction_id"), []).append(Line(**row))
+    return found
 
 
 @dataclass(frozen=True)
@@ -157,6 +180,7 @@ class Event:
     event_id: UUID
     version: int
     operation: str
+    actor_id: UUID | None
     source: str
     recorded_at: datetime
     topic: str
@@ -165,23 +189,29 @@ class Event:
     state: dict[str, Any]
     """As live keeps it: decimals, dates and ids are strings."""
     changed: dict[str, tuple[Any, Any]]
-    """Of the fields that people see, those that differ from the event before: field to (old, new)."""
+    """Of the fields that were asked for, those that differ from the event before: field to (old, new)."""
 
 
 SEEN = (
     *("amount", "currency", "occurred_on", "kind", "status", "account_id"),
     *("merchant", "description", "category_id", "note", "tags"),
 )
+"""The fields that people see."""
+RECORDED = (
+    *SEEN,
+    *("occurred_at_local", "posted_on", "counterparty", "category_source", "category_confidence", "decided_by", "mcc"),
+    *("lines", "refund_of", "transfer_pair", "attachments"),
+)
 
 
-def history(connection: psycopg.Connection, transaction_id: UUID) -> list[Event]:
+def history(connection: psycopg.Connection, transaction_id: UUID, *, fields: Sequence[str] = SEEN) -> list[Event]:
     """The transaction's accepted events, oldest first."""
     events: list[Event] = []
     for row in rows(connection, "expense_history", transaction_id=transaction_id):
         before = events[-1].state if events else {}
         changed = {
             field: (before.get(field), row["state"].get(field))
-            for field in SEEN
+            for field in fields
             if (before.get(field) or None) != (row["state"].get(field) or None)
         }
         events.append(Event(**row, changed=changed))
@@ -191,6 +221,12 @@ def history(connection: psycopg.Connection, transaction_id: UUID) -> list[Event]
 def last_change(connection: psycopg.Connection) -> tuple[tuple[str, int, int], ...]:
     """A marker that changes with every event of the session's workspace that live commits."""
     return tuple((row["topic_id"], row["partition"], row["offset"]) for row in rows(connection, "last_change"))
+
+
+def _parameters(wanted: Filter, sort: Sort, after: str | None, size: int | None) -> dict[str, Any]:
+    given = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(wanted).items()}
+    words = _patterns(given.pop("text"))
+    return {**given, "words": words, "sort": sort, "size": size, **_read(after, sort)}
 
 
 def _patterns(text: str | None) -> list[str] | None:
@@ -203,8 +239,7 @@ def _literal(word: str) -> str:
 
 
 def _write(last: Expense, sort: Sort) -> str:
-    place = [sort, last.occurred_on.isoformat(), str(last.amount), last.name, str(last.transaction_id)]
-    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
+    return cursors.written([sort, last.occurred_on.isoformat(), str(last.amount), last.name, str(last.transaction_id)])
 
 
 def _read(cursor: str | None, sort: Sort) -> dict[str, Any]:
@@ -212,16 +247,16 @@ def _read(cursor: str | None, sort: Sort) -> dict[str, Any]:
         raise ValueError(f"expected an order among {', '.join(get_args(Sort))}; got {sort!r}")
     if cursor is None:
         return {"after_day": None, "after_amount": None, "after_name": None, "after_id": None}
-    try:
-        made_for, day, amount, name, transaction_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * 3))
+    with cursors.reading():
+        made_for, day, amount, name, transaction_id = cursors.read(cursor)
         place = {
             "after_day": date.fromisoformat(day),
             "after_amount": Decimal(amount),
-            "after_name": str(name),
+            "after_name": str(name).encode().decode(),  # no half of a character
             "after_id": UUID(transaction_id),
         }
-    except (ValueError, TypeError, ArithmeticError, AttributeError):
-        raise BadCursor("expected a cursor that this list gave out; start again without one") from None
+    if "\0" in place["after_name"] or not abs(place["after_amount"]) < 10**14:
+        raise BadCursor("expected a cursor that this list gave out; start again without one")
     if made_for != sort:
         raise BadCursor(f"the cursor is of the order {made_for!r}, not {sort!r}; start again without one")
     return place

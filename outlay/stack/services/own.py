@@ -18,7 +18,8 @@ def live_command(*, host: str, port: int) -> tuple[str, ...]:
 
 
 def app_command(*, host: str, port: int) -> tuple[str, ...]:
-    return ("python", "-m", "uvicorn", "streamlit_app.asgi:app", "--host", host, "--port", str(port))
+    stop = ("--timeout-graceful-shutdown", "5")  # whoever follows changes never ends by themselves
+    return ("python", "-m", "uvicorn", "streamlit_app.asgi:app", "--host", host, "--port", str(port), *stop)
 
 
 def with_this_python(command: tuple[str, ...]) -> tuple[str, ...]:
