@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
@@ -36,9 +35,9 @@ def read(transaction_id: UUID, workspace: CurrentWorkspace, response: Response) 
         expense = expenses.one(connection, transaction_id)
         if expense is None:
             raise NotFound(transaction_id)
-        lines = expenses.lines(connection, transaction_id)
+        lines = expenses.lines_of(connection, [transaction_id])
     response.headers["ETag"] = f'"{expense.version}"'
-    return ExpenseDetail.model_validate({**asdict(expense), "lines": [asdict(line) for line in lines]})
+    return ExpenseDetail.of(expense, lines)
 
 
 @router.patch("/{transaction_id}", response_model=AnswerOut)

@@ -36,8 +36,8 @@ def open_account(
     state = given.model_dump()
     by = {"by": workspace.actor_id, "source": "api"}
     with workspace.session() as connection:
-        to = (workspace.ledger(), connection, workspace.workspace_id, account_id)
-        answer = financial_accounts.open_account(*to, state, **by)
+        financial_accounts.check(connection, state)
+    answer = financial_accounts.open_account(workspace.ledger(), workspace.workspace_id, account_id, state, **by)
     response.headers["Location"] = f"/api/accounts/{account_id}"
     if answer.decision == "pending":
         response.status_code = HTTPStatus.ACCEPTED
@@ -58,8 +58,9 @@ def amend_account(
     """Change fields of an open account that nobody else has changed since you read it."""
     changes = given.model_dump(exclude_unset=True)
     with workspace.session() as connection:
-        to = (workspace.ledger(), connection, workspace.workspace_id, account_id)
-        answer = financial_accounts.amend(*to, changes, **change.of(workspace))
+        financial_accounts.check(connection, changes)
+    to = (workspace.ledger(), workspace.workspace_id, account_id)
+    answer = financial_accounts.amend(*to, changes, **change.of(workspace))
     return _changed(answer, workspace, response)
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 
 from outlay.api.filters import AskedChanges
 from outlay.api.place import CurrentWorkspace
-from outlay.api.schemas import ChangedOut, FieldChange, VersionOut
+from outlay.api.schemas import ChangedOut, ExpenseDetail, FieldChange, VersionOut
 from outlay.ledger.commands import NotFound
 from outlay.ledger.members import members
 from outlay.ledger.queries import changes, expenses
@@ -18,13 +18,15 @@ router = APIRouter(prefix="/expenses", tags=["expenses"])
 
 
 @router.get("/changes", response_model=ChangedOut)
-def list_changes(workspace: CurrentWorkspace, asked: Annotated[AskedChanges, Query()]) -> changes.Changed:
+def list_changes(workspace: CurrentWorkspace, asked: Annotated[AskedChanges, Query()]) -> ChangedOut:
     """What changed since the cursor of the answer before, void ones included; everything without a cursor.
 
     Keep your own copy with it: no change is missed, and one that you have already may come again. 410: the cursor is of
     another log; read everything again."""
     with workspace.session() as connection:
-        return changes.since(connection, asked.cursor, size=asked.limit)
+        page = changes.since(connection, asked.cursor, size=asked.limit)
+    expenses = [ExpenseDetail.of(each, page.lines) for each in page.expenses]
+    return ChangedOut(expenses=expenses, cursor=page.cursor, more=page.more)
 
 
 @router.get("/{transaction_id}/history", response_model=list[VersionOut])

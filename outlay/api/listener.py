@@ -6,14 +6,23 @@ import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from uuid import UUID
 
 import psycopg
+import structlog
 
 from outlay.db import notified
 
+log = structlog.get_logger()
+
 _CHANNEL = "outlay_live"
+OF_ALL, OF_ONE = 400, 50  # that wait in one process, and of those for one workspace
 _PAUSE = 1.0  # seconds until a session that ended is opened anew
+
+
+class TooMany(Exception):
+    """As many wait as may."""
 
 
 class Listener:
@@ -23,13 +32,15 @@ class Listener:
         self._waiting: dict[UUID, set[asyncio.Event]] = {}
         self._task: asyncio.Task[None] | None = None
 
-    def count(self, workspace_id: UUID) -> int:
-        """How many wait for a workspace."""
-        return len(self._waiting.get(workspace_id, ()))
-
     @contextmanager
     def waiting(self, workspace_id: UUID) -> Iterator[asyncio.Event]:
-        """An event that is set whenever the workspace may have changed; whoever waits clears it, then looks."""
+        """An event that is set whenever the workspace may have changed; whoever waits clears it, then looks.
+
+        Raises:
+            TooMany: as many wait as may.
+        """
+        if len(self._waiting.get(workspace_id, ())) >= OF_ONE or sum(map(len, self._waiting.values())) >= OF_ALL:
+            raise TooMany
         event = asyncio.Event()
         self._waiting.setdefault(workspace_id, set()).add(event)
         if self._task is None:
@@ -51,9 +62,16 @@ class Listener:
                     if payload is None:
                         self._wake_all()  # what came before nobody has told
                     else:
-                        self._wake(UUID(json.loads(payload)["workspace_id"]))
+                        self._told(json.loads(payload))
             except psycopg.OperationalError:
                 await asyncio.sleep(_PAUSE)
+            except Exception:
+                log.exception("listening failed")  # those who wait look by themselves now and then
+                await asyncio.sleep(_PAUSE)
+
+    def _told(self, notice: dict[str, Any]) -> None:
+        if notice["topic"] == "transaction":
+            self._wake(UUID(notice["workspace_id"]))
 
     def _wake(self, workspace_id: UUID) -> None:
         for event in self._waiting.get(workspace_id, ()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -9,7 +10,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, PlainSerializer
 
-from outlay.ledger.queries.expenses import Kind
+from outlay.ledger.queries.expenses import Expense, Kind, Line
 
 
 def _from_string(value: object) -> object:
@@ -156,7 +157,14 @@ class LineOut(BaseModel):
 
 
 class ExpenseDetail(ExpenseOut):
+    """One transaction with its parts; none where it has one."""
+
     lines: list[LineOut]
+
+    @classmethod
+    def of(cls, expense: Expense, lines: Mapping[UUID, Sequence[Line]]) -> ExpenseDetail:
+        parts = [vars(line) for line in lines.get(expense.transaction_id, ())]
+        return cls.model_validate({**vars(expense), "lines": parts})
 
 
 class ExpensesOut(BaseModel):
@@ -167,9 +175,7 @@ class ExpensesOut(BaseModel):
 class ChangedOut(BaseModel):
     """Transactions that changed, each as it is now: one with a higher version than yours replaces yours."""
 
-    model_config = ConfigDict(from_attributes=True)
-
-    expenses: list[ExpenseOut]
+    expenses: list[ExpenseDetail]
     cursor: str = Field(description="Of what comes after: keep it, and ask with it next time.")
     more: bool = Field(description="Whether something does already.")
 
@@ -270,8 +276,8 @@ class OutcomeOut(BaseModel):
     """What became of one of several."""
 
     outcome: Literal["inserted", "already_there", "pending", "refused"] = Field(
-        description="pending: it is recorded for good, and not listed yet. refused: its event_id or external_id is of "
-        "something else; `detail` says of what."
+        description="pending: it is in the log, and not decided yet: send it again to learn what became of it. "
+        "refused: its event_id or external_id is of something else; `detail` says of what."
     )
     transaction_id: UUID | None
     event_id: UUID | None

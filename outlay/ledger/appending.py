@@ -21,7 +21,7 @@ from ingestion.projection.rows import state
 from ingestion.rules import Problem
 from outlay import money
 from outlay.ledger.decisions import Decision, First, await_live, first_sights
-from outlay.ledger.errors import KafkaUnavailable, Refused
+from outlay.ledger.errors import KafkaUnavailable, Refused, Taken
 from outlay.ledger.line import Line, Message
 from outlay.ledger.references import unknown
 
@@ -62,6 +62,8 @@ class Posting:
     """Fields in which the caller names other things of the workspace."""
     at: str = ""
     """What stands before the names of its fields, where several are appended together."""
+    own_id: str | None = None
+    """The caller's own id of a transaction that it records: no other one may have it."""
 
 
 class Appender:
@@ -129,15 +131,20 @@ class Appender:
         new = [pair for pair in zip(postings, values, strict=True) if pair[0].event["event_id"] not in known]
         placed: dict[UUID, Delivery] = {}
         reached: dict[int, int] = {}
+        taken: dict[UUID, Taken] = {}
         if new:
             by_event = {posting.event["event_id"]: posting for posting, _ in new}
             named = unknown(connection, [(posting.event, posting.naming) for posting, _ in new])
             refuse((by_event[event["event_id"]], problem) for event, problem in named)
+            taken = _taken(connection, [posting for posting, _ in new])
+            new = [pair for pair in new if pair[0].event["event_id"] not in taken]
+        if new:
             placed = {delivery.event_id: delivery for delivery in self._line.deliver(topic, _messages(topic, new))}
             reached = await_live(connection, topic, _ends(placed.values()), seconds=wait)
             known |= first_sights(connection, workspace_id, placed)
         return [
-            self._outcome(topic, posting, value, known, placed.get(posting.event["event_id"]), reached)
+            taken.get(posting.event["event_id"])
+            or self._outcome(topic, posting, value, known, placed.get(posting.event["event_id"]), reached)
             for posting, value in zip(postings, values, strict=True)
         ]
 
@@ -198,6 +205,23 @@ def must_differ(postings: Sequence[Posting]) -> None:
                 problems.append((posting, Problem("once", shown, message)))
                 break
     refuse(problems)
+
+
+def _taken(connection: psycopg.Connection, postings: Iterable[Posting]) -> dict[UUID, Taken]:
+    """By event id those whose own id another transaction has, however it came by it."""
+    own = {posting.own_id: posting.event for posting in postings if posting.own_id is not None}
+    if not own:
+        return {}
+    held = connection.execute(
+        "SELECT external_id, transaction_id FROM live.transactions "
+        "WHERE workspace_id = live.current_workspace() AND external_id = ANY(%s) AND length(external_id) <= 50",
+        (list(own),),
+    )
+    return {
+        own[external_id]["event_id"]: Taken(external_id, transaction_id)
+        for external_id, transaction_id in held
+        if own[external_id]["transaction_id"] != transaction_id
+    }
 
 
 def answer_of(first: First, delivery: Delivery | None = None) -> Answer:

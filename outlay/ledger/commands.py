@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
-from functools import cached_property, partial
+from functools import cache, partial
 from typing import Any, Required, TypedDict, Unpack
 from uuid import UUID
 
@@ -75,6 +75,7 @@ class Ledger:
         self._codec = Codec(self._settings.registry)
         self._line = Line(self._settings, self._codec)
         self._appender = Appender(self._codec, self._line)
+        self._enricher = cache(lambda: Enricher(self._settings.seeds))  # those that act for somebody share it
         self._user_id: UUID | None = None
 
     def __enter__(self) -> Ledger:
@@ -209,9 +210,9 @@ class Ledger:
         event_id = event_id or new_id()
         transaction_id = transaction_id or derived_id(workspace_id, "transaction", event_id)
         ids = {"workspace_id": workspace_id, "transaction_id": transaction_id, "event_id": event_id}
-        event = recorded(draft, self._enricher, **ids, **by)
+        event = recorded(draft, self._enricher(), **ids, **by)
         naming = frozenset(name for name in NAMING if getattr(draft, name))
-        return Posting(event, draft.left_open, naming, at)
+        return Posting(event, draft.left_open, naming, at, own_id=draft.external_id)
 
     def amend(
         self, workspace_id: UUID, transaction_id: UUID, changes: Mapping[str, Any], **change: Unpack[Change]
@@ -224,14 +225,14 @@ class Ledger:
                 account, a category or a transaction that the workspace has not.
             KafkaUnavailable: see `append`.
         """
-        after = partial(amended, changes=changes, enricher=self._enricher)
+        after = partial(amended, changes=changes, enricher=self._enricher())
         return self.change(TRANSACTION, workspace_id, transaction_id, after, naming=NAMING & changes.keys(), **change)
 
     def correct(
         self, workspace_id: UUID, transaction_id: UUID, changes: Mapping[str, Any], **change: Unpack[Change]
     ) -> Answer:
         """As `amend`, and of a voided transaction too, which stays void. Errors as of `amend`."""
-        after = partial(corrected, changes=changes, enricher=self._enricher)
+        after = partial(corrected, changes=changes, enricher=self._enricher())
         return self.change(TRANSACTION, workspace_id, transaction_id, after, naming=NAMING & changes.keys(), **change)
 
     def void(self, workspace_id: UUID, transaction_id: UUID, **change: Unpack[Change]) -> Answer:
@@ -324,10 +325,6 @@ class Ledger:
         ends = self._line.ends(topic)
         if behind(await_live(connection, topic, ends, seconds=seconds), ends):
             raise LiveStalled("the live view is behind the log: try again in a moment, or see `outlay status`")
-
-    @cached_property
-    def _enricher(self) -> Enricher:
-        return Enricher(self._settings.seeds)
 
     @contextmanager
     def _session(self, workspace_id: UUID, roles: Sequence[str]) -> Iterator[psycopg.Connection]:

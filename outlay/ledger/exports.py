@@ -20,7 +20,8 @@ from outlay.ledger.queries.expenses import Expense, Filter, Line, Sort
 Format = Literal["csv", "parquet"]
 MEDIA_TYPES: dict[Format, str] = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
 
-_BATCH = 5_000  # expenses read, and written, together
+_EXPENSES = 200  # read together: a split one has up to 200 parts
+_ROWS = 5_000  # written together, and a few more
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _AMOUNT, _TEXT = pa.decimal128(18, 4), pa.string()
 
@@ -62,20 +63,26 @@ Row = dict[str, Any]
 
 
 def rows(connection: psycopg.Connection, wanted: Filter, sort: Sort) -> Iterator[list[Row]]:
-    """The parts of the expenses that a filter leaves, as they are in one moment, some thousands at a time.
+    """The parts of the expenses that a filter leaves, as they are in one moment, `_ROWS` at a time.
 
     Args:
         connection: a session whose transactions are repeatable reads; it is read from until the last of them was taken.
     """
     accounts = {account.account_id: account.name for account in choices.accounts(connection)}
     tree = choices.categories(connection)
-    for batch in expenses.every(connection, wanted, sort=sort, size=_BATCH):
-        lines = expenses.lines_of(connection, [expense.transaction_id for expense in batch])
-        yield [
+    made: list[Row] = []
+    for found in expenses.every(connection, wanted, sort=sort, size=_EXPENSES):
+        lines = expenses.lines_of(connection, [expense.transaction_id for expense in found])
+        made += [
             _row(expense, number, line, accounts, tree)
-            for expense in batch
+            for expense in found
             for number, line in enumerate(lines.get(expense.transaction_id) or [_whole(expense)], start=1)
         ]
+        if len(made) >= _ROWS:
+            yield made
+            made = []
+    if made:
+        yield made
 
 
 def _whole(expense: Expense) -> Line:

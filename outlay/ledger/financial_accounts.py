@@ -21,26 +21,16 @@ _WAIT = 10.0  # seconds for live to decide a change
 
 
 def open_account(
-    ledger: Ledger,
-    connection: psycopg.Connection,
-    workspace_id: UUID,
-    account_id: UUID,
-    given: Mapping[str, Any],
-    *,
-    by: UUID,
-    source: str,
+    ledger: Ledger, workspace_id: UUID, account_id: UUID, given: Mapping[str, Any], *, by: UUID, source: str
 ) -> Answer:
     """Open an account; again under the same id, and nothing happens.
 
     Args:
-        connection: a session that sees the workspace.
-        given: name, type, currency, institution and owner_id.
+        given: name, type, currency, institution and owner_id; `check` says whether they make an account.
 
     Raises:
-        NotMoney: the currency is none. Refused: the owner is no member, or the account_id is of another account.
-        KafkaUnavailable, NotAllowed: see `Ledger.append`.
+        Refused: the account_id is of another account. KafkaUnavailable, NotAllowed: see `Ledger.append`.
     """
-    _check(connection, given)
     event = events.entity(
         entity="account",
         entity_id=account_id,
@@ -54,20 +44,13 @@ def open_account(
 
 
 def amend(
-    ledger: Ledger,
-    connection: psycopg.Connection,
-    workspace_id: UUID,
-    account_id: UUID,
-    changes: Mapping[str, Any],
-    **change: Unpack[Change],
+    ledger: Ledger, workspace_id: UUID, account_id: UUID, changes: Mapping[str, Any], **change: Unpack[Change]
 ) -> Answer:
-    """Change fields of an open account.
+    """Change fields of an open account; `check` says whether they make one.
 
     Raises:
-        NotMoney, Refused: as of `open_account`; Refused also where it is closed.
-        NotFound, KafkaUnavailable, NotAllowed: see `Ledger.change`.
+        Refused: it is closed. NotFound, KafkaUnavailable, NotAllowed: see `Ledger.change`.
     """
-    _check(connection, changes)
 
     def after(current: Mapping[str, Any], **by: Any) -> dict[str, Any]:
         return entities.updated(current, changes, **by)
@@ -85,8 +68,12 @@ def reopen(ledger: Ledger, workspace_id: UUID, account_id: UUID, **change: Unpac
     return ledger.change(ACCOUNT, workspace_id, account_id, entities.restored, **{"wait": _WAIT, **change})
 
 
-def _check(connection: psycopg.Connection, given: Mapping[str, Any]) -> None:
-    """Refuse a currency that is none, and an owner who is no member of the session's workspace."""
+def check(connection: psycopg.Connection, given: Mapping[str, Any]) -> None:
+    """Whether a currency is one, and an owner a member of the session's workspace, as far as they are given.
+
+    Raises:
+        NotMoney, Refused: they are not.
+    """
     if "currency" in given:
         money.currency(given["currency"])
     owner = given.get("owner_id")

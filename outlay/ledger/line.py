@@ -47,6 +47,7 @@ class Line:
         """
         waiting: list[Future[Delivery]] = [Future() for _ in messages]
         deadline = time.monotonic() + _PATIENCE + 2
+        producer = None
         try:
             producer = self._producer()
             for message, delivered in zip(messages, waiting, strict=True):
@@ -54,7 +55,7 @@ class Line:
             deliveries = [delivered.result(timeout=max(0, deadline - time.monotonic())) for delivered in waiting]
         except KafkaException as error:
             if error.args[0].fatal():
-                self._replace()
+                self._replace(producer)
             raise self._unavailable(error.args[0].str()) from error
         except NotInTime:
             raise self._unavailable("no answer") from None
@@ -94,12 +95,13 @@ class Line:
                 )
             return self._opened
 
-    def _replace(self) -> None:
+    def _replace(self, failed: EventProducer | None) -> None:
         """Open another one at the next event: this one has failed for good."""
         with self._lock:
-            failed, self._opened = self._opened, None
-        if failed is not None:
-            threading.Thread(target=failed.close, name="failed-producer", daemon=True).start()
+            if failed is None or self._opened is not failed:
+                return
+            self._opened = None
+        threading.Thread(target=failed.close, name="failed-producer", daemon=True).start()
 
     def _unavailable(self, error: str) -> KafkaUnavailable:
         return KafkaUnavailable(

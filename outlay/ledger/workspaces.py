@@ -106,16 +106,16 @@ def ensure_account(
     account_id = derived_id(workspace.workspace_id, "account", name, currency)
     owner = owner_of(workspace.workspace_id)
     with session("operator", workspace_id=workspace.workspace_id) as connection:
-        for known in _accounts(connection):
-            if (known.name, known.currency) == (name, currency):
-                return known
-        before = ACCOUNT.current(connection, account_id)
-    if before is not None and (before["state"]["name"], before["state"]["currency"]) != (name, currency):
+        known = _accounts(connection, name, currency)
+        is_taken = ACCOUNT.current(connection, account_id) is not None
+    if known:
+        found, version, is_closed = known[0]
+        if is_closed:
+            again = {"expected_version": version, "actor_id": owner, "source": _SOURCE, "wait": _WAIT}
+            _read(ledger.change(ACCOUNT, workspace.workspace_id, found.account_id, restored, **again), "account")
+        return found
+    if is_taken:
         account_id = new_id()  # the one that was made by this name is called otherwise now
-    elif before is not None and before["operation"] == "deleted":
-        again = {"expected_version": before["version"], "actor_id": owner, "source": _SOURCE, "wait": _WAIT}
-        _read(ledger.change(ACCOUNT, workspace.workspace_id, account_id, restored, **again), "account")
-        return Account(account_id, name, currency, before["state"]["type"])
     state = {"name": name, "type": type, "currency": currency, "institution": None, "owner_id": owner}
     _create(ledger, workspace.workspace_id, "account", account_id, state)
     return Account(account_id, name, currency, type)
@@ -135,11 +135,14 @@ def ensure_category(ledger: Ledger, workspace: Workspace, name: str, *, parent_i
     return str(category_id)
 
 
-def _accounts(connection: psycopg.Connection) -> list[Account]:
-    with connection.cursor(row_factory=class_row(Account)) as cursor:
-        return cursor.execute(
-            "SELECT account_id, name, currency, type FROM live.accounts WHERE NOT closed ORDER BY name, account_id"
-        ).fetchall()
+def _accounts(connection: psycopg.Connection, name: str, currency: str) -> list[tuple[Account, int, bool]]:
+    """Those of that name and currency, each with its version and whether it is closed; the open ones first."""
+    found = connection.execute(
+        "SELECT account_id, name, currency, type, version, closed FROM live.accounts "
+        "WHERE workspace_id = live.current_workspace() AND name = %s AND currency = %s ORDER BY closed, account_id",
+        (name, currency),
+    )
+    return [(Account(*account), version, is_closed) for *account, version, is_closed in found]
 
 
 def _create(

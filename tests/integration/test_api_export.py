@@ -12,6 +12,7 @@ import httpx
 import pyarrow.parquet as pq
 import pytest
 
+from outlay.api import export
 from outlay.db import session
 from outlay.ledger import exports
 from tests.api import Household, household, served
@@ -43,8 +44,9 @@ def everything(house) -> list[dict]:
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch):
-    """Of seven expenses: the file is put together of several."""
-    monkeypatch.setattr(exports, "_BATCH", 7)
+    """Of seven rows: the file is put together of several."""
+    monkeypatch.setattr(exports, "_EXPENSES", 3)
+    monkeypatch.setattr(exports, "_ROWS", 7)
 
 
 def as_csv(house: Household, **asked: str) -> list[dict]:
@@ -129,8 +131,8 @@ def test_a_file_that_makes_no_sense_is_refused_before_it_begins(house, asked):
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
 
 
-def test_one_that_stops_reading_leaves_no_session_and_no_place_behind(house, monkeypatch):
-    monkeypatch.setattr(exports, "_BATCH", 1)
+def test_one_that_stops_reading_leaves_no_session_and_no_place_behind(house, everything, monkeypatch):
+    monkeypatch.setattr(export, "_OF_ONE", 4)
     parts = [{"amount": "0.00", "note": "x" * 2_000}] * 199 + [{"amount": "12.50"}]
     for _ in range(10):  # 40 MB are more than sockets hold
         large = [house.draft(tags=["large"], lines=parts) for _ in range(10)]

@@ -52,12 +52,13 @@ class Copy:
 
 def as_listed(house: Household) -> dict[str, dict]:
     found = house.client.get("/expenses", params={"status": "any", "limit": 500}).json()["expenses"]
-    return {expense["transaction_id"]: expense for expense in found}
+    return {expense["transaction_id"]: house.read(expense["transaction_id"]) for expense in found}
 
 
 @pytest.mark.parametrize("limit", [1, 2, 500])
 def test_a_copy_holds_what_the_workspace_holds_and_then_hears_of_changes_alone(house, limit):
-    made = [house.record()["transaction_id"] for _ in range(5)]
+    parts = {"lines": [{"amount": "10.00", "category_id": "travel"}, {"amount": "2.50", "note": "a gift"}]}
+    made = [house.record(house.draft(**(parts if number == 2 else {})))["transaction_id"] for number in range(5)]
     copy = Copy(house, limit)
     assert copy.catch_up() == made, "in the order of the log"
     assert copy.expenses == as_listed(house)

@@ -1,6 +1,8 @@
 """Recording over the API: many together, under ids of the caller's own, and only what names things that are there."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from decimal import Decimal
 from uuid import UUID, uuid4
 
 import pytest
@@ -245,3 +247,25 @@ def test_a_retry_is_answered_also_after_what_it_names_has_gone(house):
     assert house.record(draft) == first
     late = house.client.post("/expenses", json=house.draft(account_id=str(gone.account_id)))
     assert (late.status_code, late.json()["errors"][0]["field"]) == (422, "account_id")
+
+
+def test_an_own_id_that_came_some_other_way_is_taken_too(house):
+    mine = f"till {uuid4()}"
+    before = events.transaction(
+        transaction_id=uuid4(),
+        account_id=house.account.account_id,
+        kind="expense",
+        occurred_on=date(2026, 3, 5),
+        amount=Decimal("8.00"),
+        currency="EUR",
+        external_id=mine,
+        workspace_id=house.workspace.workspace_id,
+        source="feed",
+    )
+    held = process.ledger().append("transaction", before, wait=30).entity_id
+    late = house.client.post("/expenses", json=house.draft(external_id=mine))
+    assert (late.status_code, str(held) in late.json()["detail"]) == (409, True)
+    answer = bulk(house, [house.draft(), house.draft(external_id=mine)])
+    assert outcomes(answer) == ["inserted", "refused"]
+    found = house.client.get("/expenses", params={"external_id": mine}).json()["expenses"]
+    assert [expense["amount"] for expense in found] == ["8.0000"]

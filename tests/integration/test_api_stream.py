@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from outlay.api import process, stream
+from outlay.api import listener, process, stream
 from outlay.db import session
 from outlay.ledger.workspaces import ensure_account, ensure_workspace
 from tests.accounts import Person, forgive_attempts, make_member, open_installation
@@ -22,6 +23,12 @@ from tests.support import until
 pytestmark = [pytest.mark.integration, pytest.mark.small]
 
 PATIENCE = 60  # seconds; a hang, no speed limit
+
+
+@pytest.fixture(autouse=True)
+def nobody_looks_by_themselves(monkeypatch):
+    """What a follower is told, the listener has told it."""
+    monkeypatch.setattr(stream, "_LOOK", 600.0)
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +52,7 @@ class Follower:
     events: queue.Queue = field(default_factory=queue.Queue)
     """(event, id, data), and None when it has ended."""
     status: int = 0
+    _socket: socket.socket | None = None
 
     def __enter__(self) -> Follower:
         self._client = httpx.Client(timeout=httpx.Timeout(PATIENCE))
@@ -53,12 +61,16 @@ class Follower:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._socket is not None:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join(PATIENCE)
         self._client.close()
 
     def _read(self) -> None:
         try:
             with self._client.stream("GET", f"{self.address}/expenses/stream", headers=self.headers) as answer:
                 self.status, one = answer.status_code, {}
+                self._socket = answer.extensions["network_stream"].get_extra_info("socket")
                 for line in answer.iter_lines():
                     name, colon, value = line.partition(": ")
                     if not line and one:
@@ -88,7 +100,7 @@ def test_each_change_comes_as_it_is_then_in_the_order_of_the_log(house, address)
         first = house.record(house.draft(note="mine"))["transaction_id"]
         event, cursor, expense = follower.next()
         assert (event, expense["transaction_id"], expense["note"]) == ("expense", first, "mine"), "nothing of before"
-        assert expense == {name: value for name, value in house.read(first).items() if name != "lines"}
+        assert expense == house.read(first)
         assert cursor
         house.amend(first, 1, note="ours")
         assert follower.next()[2]["note"] == "ours"
@@ -166,7 +178,8 @@ def test_a_cursor_of_nobody_and_one_of_another_log_are_answered_before_it_begins
 
 
 def test_too_many_are_told_to_end_some(house, address, monkeypatch):
-    monkeypatch.setattr(stream, "_MOST", 1)
+    monkeypatch.setattr(listener, "OF_ONE", 1)
+    until(lambda: not house.client.app.state.listener._waiting, what="those before have left")
     with follow(house, address) as first:
         assert first.next()[0] == "ready"
         with follow(house, address) as second:

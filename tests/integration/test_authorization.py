@@ -228,7 +228,7 @@ def _routes(api) -> Iterator[Route]:
 
 @pytest.mark.parametrize("route", [route for route, refused in ROUTES.items() if refused])
 def test_a_route_does_for_each_caller_what_it_says(town, route, monkeypatch):
-    monkeypatch.setattr(stream, "_admitted", lambda *_: False)  # a stream ends when it has begun
+    monkeypatch.setattr(stream.Follower, "is_admitted", lambda _: False)  # a stream ends when it has begun
     for name in CALLERS:
         answer = town.request(name, route)
         expected = ROUTES[route].get(name, OK)

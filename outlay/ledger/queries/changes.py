@@ -9,7 +9,7 @@ import psycopg
 
 from outlay.ledger.queries import cursors, rows
 from outlay.ledger.queries.cursors import BadCursor
-from outlay.ledger.queries.expenses import Expense, some
+from outlay.ledger.queries.expenses import Expense, Line, lines_of, some
 
 Place = dict[tuple[str, int], int]
 """(topic id, partition) -> the offset to go on from."""
@@ -24,6 +24,8 @@ class Changed:
     """A page: transactions that changed, each once and as it is now, in the order of their last change on the page."""
 
     expenses: list[Expense]
+    lines: dict[UUID, list[Line]]
+    """The parts of those that have more than one."""
     cursor: str
     """Of what comes after."""
     more: bool
@@ -70,7 +72,7 @@ def since(connection: psycopg.Connection, cursor: str | None, *, size: int = 500
         place[row["topic_id"], row["partition"]] = row["offset"] + 1
         order[row["transaction_id"]] = number
     expenses = sorted(some(connection, list(order)), key=lambda expense: order[expense.transaction_id])
-    return Changed(expenses, _write(place), len(found) > size)
+    return Changed(expenses, lines_of(connection, list(order)), _write(place), len(found) > size)
 
 
 def _check(connection: psycopg.Connection, place: Place) -> None:

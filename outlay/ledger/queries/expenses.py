@@ -133,11 +133,6 @@ class Line:
     note: str | None
 
 
-def lines(connection: psycopg.Connection, transaction_id: UUID) -> list[Line]:
-    """The parts of a transaction in their order; empty when it has one part."""
-    return lines_of(connection, [transaction_id]).get(transaction_id, [])
-
-
 def lines_of(connection: psycopg.Connection, transaction_ids: Sequence[UUID]) -> dict[UUID, list[Line]]:
     """The parts of each transaction that has more than one, in their order."""
     found: dict[UUID, list[Line]] = {}

@@ -28,7 +28,7 @@ WHERE
     AND (%(tags)s::text[] IS NULL OR t.tags @> %(tags)s)
     AND (%(source)s::text IS NULL OR t.source = %(source)s)
     AND (%(has_attachment)s::boolean IS NULL OR (t.attachments <> '[]') = %(has_attachment)s)
-    AND (%(external_id)s::text IS NULL OR t.external_id = %(external_id)s)
+    AND (%(external_id)s::text IS NULL OR (t.external_id = %(external_id)s AND length(t.external_id) <= 50))
     AND (%(first_day)s::date IS NULL OR t.occurred_on >= %(first_day)s)
     AND (%(last_day)s::date IS NULL OR t.occurred_on <= %(last_day)s)
     AND (
