@@ -64,6 +64,9 @@ class TransactionDraft:
         return (*(() if self.merchant is not None else DECIDED[:1]), *category)
 
 
+LINKS = {"refund_of": ("refund", "expense"), "transfer_pair": ("transfer", "transfer")}
+"""Field -> the kind of transaction that has it, and the kind that it names."""
+
 _OF_VERSION = frozenset({"version", "operation"})
 CHANGEABLE = frozenset(field.name for field in fields(TransactionDraft)) - {"external_id"}
 
@@ -119,7 +122,7 @@ def _changed(
     if unknown:
         raise Refused([Problem("changeable", name, "expected a field that can be changed") for name in unknown])
     given = {**current, **changes}
-    for link, kind in (("refund_of", "refund"), ("transfer_pair", "transfer")):
+    for link, (kind, _) in LINKS.items():
         if link not in changes and given["kind"] != kind:
             given[link] = None  # it is none any more
     if "lines" in changes:

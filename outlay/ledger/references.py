@@ -9,6 +9,7 @@ from uuid import UUID
 import psycopg
 
 from ingestion.rules import Problem
+from outlay.ledger.drafts import LINKS
 from outlay.ledger.queries import choices
 
 NAMING = frozenset({"account_id", "category_id", "lines", "refund_of", "transfer_pair"})
@@ -24,10 +25,6 @@ def named_anew(before: Event, after: Event, fields: Collection[str]) -> frozense
 
 def _things(event: Event, field: str) -> set[Any]:
     return {line["category_id"] for line in event[field]} if field == "lines" else {event[field]}
-
-
-_LINKS = {"refund_of": ("refund", "expense"), "transfer_pair": ("transfer", "transfer")}
-"""Field -> the kind of transaction that has it, and the kind that it names."""
 
 
 def unknown(
@@ -51,24 +48,24 @@ class _Known:
         self._accounts: set[UUID] = set()
         if "account_id" in fields:
             self._accounts = {each.account_id for each in choices.accounts(connection) if not each.closed}
-        self._categories: Collection[str] = ()
+        self._tree: Collection[str] = ()
         if fields & {"category_id", "lines"}:
-            self._categories = choices.categories(connection)
-        linked = {event[field] for event, field in named if field in _LINKS}
+            self._tree = choices.categories(connection)
+        linked = {event[field] for event, field in named if field in LINKS}
         self._kinds = _kinds(connection, linked) if linked else {}
 
     def problems(self, event: Event, fields: Collection[str]) -> Iterator[Problem]:
         if "account_id" in fields and event["account_id"] not in self._accounts:
             yield _missing("account_id", "an open account of the workspace", event["account_id"])
         for field, category_id in _categories(event, fields):
-            if category_id is not None and category_id not in self._categories:
+            if category_id is not None and category_id not in self._tree:
                 yield _missing(field, "a category of the workspace", category_id)
-        for field in fields & _LINKS.keys():
+        for field in fields & LINKS.keys():
             if event[field] is not None:
                 yield from self._link(event, field)
 
     def _link(self, event: Event, field: str) -> Iterator[Problem]:
-        own, other = _LINKS[field]
+        own, other = LINKS[field]
         if event["kind"] != own:
             yield Problem("linked", field, f"expected none, for it is no {own}, got {event[field]}")
         elif event[field] == event["transaction_id"] or self._kinds.get(event[field]) != other:
