@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from outlay.settings import Settings, settings
 from tests.support import start_outlay
@@ -18,6 +20,11 @@ KINDS = ("integration", "app", "chaos")
 
 SMALL = "postgres,kafka,registry,live"
 """The servers that tests marked `small` need: these alone are started where nothing else is to run."""
+
+
+def pytest_configure() -> None:
+    """What the tests' own process tells is beside what it prints: a failing test shows it."""
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -63,7 +70,14 @@ def stack(starting) -> Iterator[Settings]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Unit tests first, so that a simple mistake shows before any server is started; what fills the servers last."""
+    """Unit tests first, so that a simple mistake shows before any server is started; what fills the servers last.
+
+    Raises:
+        pytest.UsageError: a test asks for the servers and is not marked as a kind that starts them.
+    """
+    for item in items:
+        if _kind(item) == "unit" and "stack" in getattr(item, "fixturenames", ()):
+            raise pytest.UsageError(f"{item.nodeid} asks for the stack: mark it as one of {', '.join(KINDS)}")
     items.sort(
         key=lambda item: (
             item.get_closest_marker("large") is not None,
