@@ -5,7 +5,6 @@ uvicorn streamlit_app.asgi:app --host 127.0.0.1 --port 8600
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import Mount
 
+from outlay import logs
 from outlay.api import app as api
 from outlay.api import process
 from outlay.api.access import WithoutKey
@@ -22,8 +22,8 @@ from outlay.api.door import Door
 from outlay.settings import settings
 from streamlit_app import charts  # noqa: F401  (loaded before the first visitor waits for it)
 
-for name in ("uvicorn.access", "uvicorn.error"):
-    logging.getLogger(name).addFilter(WithoutKey())
+logs.configure(settings().log_level)
+logs.adopt("uvicorn", "uvicorn.error", redact=WithoutKey())
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from uuid import UUID
 import streamlit as st
 
 from ingestion.events import owner_of
+from outlay import correlation
 from outlay.api.process import ledger
 from outlay.ledger.commands import Answer, KafkaUnavailable, Refused, TransactionDraft
 from streamlit_app import workspace
@@ -38,13 +39,14 @@ def record(draft: dict[str, Any], *, event_id: UUID) -> Answer:
         Refused, KafkaUnavailable: nothing was recorded.
     """
     chosen = workspace.current().workspace_id
-    return ledger().record(
-        TransactionDraft(**draft),
-        workspace_id=chosen,
-        actor_id=owner_of(chosen),
-        source="app",
-        event_id=event_id,
-    )
+    with correlation.bound():
+        return ledger().record(
+            TransactionDraft(**draft),
+            workspace_id=chosen,
+            actor_id=owner_of(chosen),
+            source="app",
+            event_id=event_id,
+        )
 
 
 def amend(transaction_id: UUID, changes: dict[str, Any], version: int) -> Answer:
@@ -131,6 +133,7 @@ def _run(
 ) -> Answer:
     chosen = workspace.current().workspace_id
     given = {"expected_version": version, "actor_id": owner_of(chosen), "source": "app"}
-    if command == "amend":
-        return ledger().amend(chosen, transaction_id, changes or {}, **given)
-    return getattr(ledger(), command)(chosen, transaction_id, **given)
+    with correlation.bound():
+        if command == "amend":
+            return ledger().amend(chosen, transaction_id, changes or {}, **given)
+        return getattr(ledger(), command)(chosen, transaction_id, **given)

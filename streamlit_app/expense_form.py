@@ -104,8 +104,8 @@ def draw(
 
     left, right = st.columns(2)
     with left:
-        options = list(categories)
-        if initial.category_id is not None and initial.category_id not in categories:
+        options = categories.offered()
+        if initial.category_id is not None and initial.category_id not in options:
             options.insert(0, initial.category_id)
         category_id = st.selectbox(
             "Category",

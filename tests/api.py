@@ -58,16 +58,17 @@ class Household:
 
 
 @contextmanager
-def served(api: FastAPI) -> Iterator[str]:
+def served(api: FastAPI, *, at: str = "/api") -> Iterator[str]:
     """The address of the API on a real server, which ends with it."""
-    outer, port = FastAPI(), free_port()
-    outer.mount("/api", api)
+    outer, port = FastAPI() if at else api, free_port()
+    if at:
+        outer.mount(at, api)
     server = uvicorn.Server(uvicorn.Config(outer, port=port, log_level="warning", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
         until(lambda: server.started, what="the API is served")
-        yield f"http://127.0.0.1:{port}/api"
+        yield f"http://127.0.0.1:{port}{at}"
     finally:
         server.should_exit = True
         thread.join()

@@ -99,6 +99,11 @@ def columns(connection: psycopg.Connection, table: str) -> list[str]:
     return _scalars(connection, "columns", table=table)
 
 
+def documents(connection: psycopg.Connection, table: str) -> list[str]:
+    """The columns that hold JSON."""
+    return _scalars(connection, "documents", table=table)
+
+
 def written_later(connection: psycopg.Connection, table: str) -> list[str]:
     """The columns whose values do not: a clock's time, and what people decided."""
     return _scalars(connection, "written_later", table=table)

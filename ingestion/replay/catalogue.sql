@@ -181,6 +181,11 @@ WHERE a.attrelid = %(table)s::regclass AND a.attnum > 0 AND NOT a.attisdropped A
   AND NOT EXISTS (SELECT FROM aclexplode(a.attacl) AS g WHERE g.privilege_type = 'UPDATE')
 ORDER BY a.attnum
 
+-- name: documents
+SELECT attname FROM pg_catalog.pg_attribute
+WHERE attrelid = %(table)s::regclass AND attnum > 0 AND NOT attisdropped AND atttypid = 'jsonb'::regtype
+ORDER BY attnum
+
 -- name: written_later
 -- The columns that `columns` leaves out and that can be set: they are not in the log.
 SELECT a.attname FROM pg_catalog.pg_attribute AS a

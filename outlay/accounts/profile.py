@@ -26,6 +26,8 @@ class Profile:
     name: str | None
     locale: str | None
     time_zone: str | None
+    picture: str | None
+    """Hash of the file in the lake; see `outlay.accounts.pictures`."""
 
 
 def read(accounts: Accounts, user_id: UUID) -> Profile:
@@ -48,11 +50,12 @@ def read(accounts: Accounts, user_id: UUID) -> Profile:
     if row is None or row[0] < newest:
         raise ProfileBehind("the newest profile is not in the live view yet: try again in a moment")
     version, state = row
-    return Profile(user_id, version, email, state.get("name"), state.get("locale"), state.get("time_zone"))
+    own = {name: state.get(name) for name in ("name", "locale", "time_zone", "picture")}
+    return Profile(user_id, version, email, **own)
 
 
 def change(accounts: Accounts, user_id: UUID, given: Mapping[str, Any], *, session_id: UUID, origin: Origin) -> Profile:
-    """Change name, locale or time zone; returns the profile after it.
+    """Change name, locale, time zone or picture; returns the profile after it.
 
     Raises:
         ProfileBehind: as of `read`, or somebody else changed it at this moment.
@@ -64,6 +67,7 @@ def change(accounts: Accounts, user_id: UUID, given: Mapping[str, Any], *, sessi
         "email": before.email,
         "locale": before.locale,
         "time_zone": before.time_zone,
+        "picture": before.picture,
         **given,
     }
     with session("auth", using=accounts.settings) as connection:

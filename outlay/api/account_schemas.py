@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, computed_field
 
 from outlay.accounts.personal_tokens import Scope
 from outlay.accounts.sessions import Kind
@@ -92,7 +92,7 @@ class Refresh(Strict):
 class PasswordChange(Strict):
     current_password: Password
     password: Password
-    keep_other_sessions: bool = False
+    keep_other_sessions: StrictBool = False
 
 
 class PasswordAsked(Strict):
@@ -117,7 +117,7 @@ class SessionOut(BaseModel):
 class NewPersonalToken(Strict):
     name: Name
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=2), AfterValidator(_with_read)] = Field(["read"])
-    days: Annotated[int, Field(ge=1, le=366, description="For how long it is good.")] = 90
+    days: Annotated[StrictInt, Field(ge=1, le=366, description="For how long it is good.")] = 90
 
 
 class PersonalTokenOut(BaseModel):
@@ -144,6 +144,12 @@ class ProfileOut(BaseModel):
     name: str | None
     locale: str | None
     time_zone: str | None
+    picture: str | None = Field(exclude=True)
+
+    @computed_field(description="Path of your picture.")
+    @property
+    def picture_url(self) -> str | None:
+        return None if self.picture is None else "/api/me/picture"
 
 
 class ProfileChanges(Strict):

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal
 
 from fastapi import Depends, FastAPI, Request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
+from pydantic import BaseModel
 from starlette.responses import HTMLResponse, PlainTextResponse
 
 from outlay.api import (
+    attachments,
     auth,
+    categories,
+    contract,
     expenses,
     export,
     financial_accounts,
     history,
+    limits,
     me,
     members,
+    methods,
     problems,
     recording,
     reference,
+    requests,
     stream,
     totals,
     workspaces,
@@ -29,7 +36,9 @@ from outlay.db import session
 from outlay.settings import settings
 from outlay.stack.metrics import ServicesCollector
 
-_LARGEST_BODY = 8 * 1024 * 1024  # bytes; 500 expenses of the usual kind are a quarter of one
+
+class Health(BaseModel):
+    status: Literal["ok"]
 
 
 def create() -> FastAPI:
@@ -41,21 +50,25 @@ def create() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
-        max_body_size=_LARGEST_BODY,
+        form_limits=limits.FORM,
+        generate_unique_id_function=lambda route: route.name,
     )
+    limits.install(api)
+    methods.install(api)
+    api.add_middleware(requests.Requests)
     problems.install(api)
     api.state.listener = Listener()
     of_people = (auth, me, workspaces, members)
-    of_expenses = (recording, history, export, stream, expenses)  # the last takes any id
-    for part in (*of_people, financial_accounts, *of_expenses, totals):
+    of_expenses = (recording, history, attachments, export, stream, expenses)  # the last takes any id
+    for part in (*of_people, financial_accounts, categories, *of_expenses, totals):
         api.include_router(part.router)
 
     @api.get("/health", tags=["health"])
-    def health() -> dict[str, Any]:
+    def health() -> Health:
         """Whether this process and its database answer. Needs no key, tells nothing else."""
         with session("app") as connection:
             connection.execute("SELECT 1")
-        return {"status": "ok"}
+        return Health(status="ok")
 
     services = CollectorRegistry()
     services.register(ServicesCollector(settings().home))
@@ -70,4 +83,5 @@ def create() -> FastAPI:
     def docs(request: Request) -> HTMLResponse:
         return HTMLResponse(reference.page(api.openapi()))
 
+    contract.install(api)
     return api

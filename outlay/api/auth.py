@@ -28,6 +28,7 @@ from outlay.api.account_schemas import (
     TokensOut,
 )
 from outlay.api.caller import ByOperator, From, Person, private
+from outlay.api.contract import problems
 from outlay.api.problems import Failed
 from outlay.api.process import accounts
 from outlay.db import session
@@ -35,8 +36,21 @@ from outlay.settings import settings
 
 router = APIRouter(prefix="/auth", tags=["accounts"], dependencies=[Depends(private)])
 
+_TOO_OFTEN = "too many attempts: `Retry-After` says when to come back"
 
-@router.post("/sign-up", response_model=Said, status_code=HTTPStatus.ACCEPTED)
+
+@router.post(
+    "/sign-up",
+    response_model=Said,
+    status_code=HTTPStatus.ACCEPTED,
+    responses=problems(
+        {
+            401: "the invitation is not good",
+            403: "this installation takes no sign-ups without invitation",
+            429: _TOO_OFTEN,
+        }
+    ),
+)
 def sign_up(given: NewUser, origin: From, by_operator: ByOperator) -> Said:
     """Make an account, with a workspace of its own. The answer is the same for an address that has one already.
 
@@ -56,13 +70,27 @@ def sign_up(given: NewUser, origin: From, by_operator: ByOperator) -> Said:
     return Said(detail="log in; if this address had an account before, its password is as it was")
 
 
-@router.post("/confirm", status_code=HTTPStatus.NO_CONTENT)
+@router.post(
+    "/confirm",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=problems({401: "the code or the password is not good", 429: _TOO_OFTEN}),
+)
 def confirm(given: Confirmation, origin: From) -> None:
     """Show that the address of a new account is yours, with the code of the mail and the password you chose."""
     registration.confirm(accounts(), given.code, password=given.password, origin=origin)
 
 
-@router.post("/login", response_model=LoggedIn)
+@router.post(
+    "/login",
+    response_model=LoggedIn,
+    responses=problems(
+        {
+            401: "address or password is wrong",
+            403: "the address is not confirmed yet",
+            429: _TOO_OFTEN,
+        }
+    ),
+)
 def log_in(given: Credentials, origin: From, request: Request, response: Response) -> LoggedIn:
     """Log a browser in: its session is a cookie that scripts cannot read."""
     cookie = login.log_in_browser(accounts(), email=given.email, password=given.password, origin=origin)
@@ -84,19 +112,35 @@ def log_out(asking: Person, origin: From, response: Response) -> None:
     response.delete_cookie(access.session_cookie_name())
 
 
-@router.post("/tokens", response_model=TokensOut)
+@router.post(
+    "/tokens",
+    response_model=TokensOut,
+    responses=problems(
+        {
+            401: "address or password is wrong",
+            403: "the address is not confirmed yet",
+            429: _TOO_OFTEN,
+        }
+    ),
+)
 def log_in_program(given: Credentials, origin: From) -> sessions.Tokens:
     """Log a program of yours in: an access token for a quarter of an hour, and a refresh token for the next ones."""
     return login.log_in_program(accounts(), email=given.email, password=given.password, origin=origin)
 
 
-@router.post("/tokens/refresh", response_model=TokensOut)
+@router.post(
+    "/tokens/refresh", response_model=TokensOut, responses=problems({401: "the refresh token is not good, or no more"})
+)
 def refresh(given: Refresh, origin: From) -> sessions.Tokens:
     """Trade a refresh token for an access token and the next refresh token. A second use of one ends the session."""
     return sessions.refresh(accounts(), given.refresh_token, origin)
 
 
-@router.post("/password", status_code=HTTPStatus.NO_CONTENT)
+@router.post(
+    "/password",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=problems({403: "the current password is wrong", 429: _TOO_OFTEN}),
+)
 def change_password(given: PasswordChange, asking: Person, origin: From) -> None:
     """Change your password. Your other sessions end, unless you keep them."""
     try:
@@ -112,16 +156,25 @@ def change_password(given: PasswordChange, asking: Person, origin: From) -> None
         raise Failed(HTTPStatus.FORBIDDEN, str(error), errors=wrong) from None
 
 
-@router.post("/password/ask", response_model=Said, status_code=HTTPStatus.ACCEPTED)
+@router.post(
+    "/password/ask",
+    response_model=Said,
+    status_code=HTTPStatus.ACCEPTED,
+    responses=problems({409: "this installation sends no mail", 429: _TOO_OFTEN}),
+)
 def ask_for_password(given: PasswordAsked, origin: From) -> Said:
     """Have a code mailed that a new password can be chosen with. The answer is the same without an account."""
     if not accounts().post.works:
-        raise Failed(HTTPStatus.SERVICE_UNAVAILABLE, "this installation sends no mail: ask whoever runs it")
+        raise Failed(HTTPStatus.CONFLICT, "this installation sends no mail: ask whoever runs it")
     new_password.ask(accounts(), email=given.email, origin=origin)
     return Said(detail="if this address has an account, a code was sent to it: POST /api/auth/password/reset")
 
 
-@router.post("/password/reset", status_code=HTTPStatus.NO_CONTENT)
+@router.post(
+    "/password/reset",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=problems({401: "the code is not good, or no more", 429: _TOO_OFTEN}),
+)
 def reset_password(given: PasswordReset, origin: From) -> None:
     """Choose a new password with the code of the mail. Every session ends."""
     new_password.reset(accounts(), given.code, new=given.password, origin=origin)
@@ -141,7 +194,9 @@ def end_other_sessions(asking: Person, origin: From) -> None:
     sessions.revoke_others(asking.user_id, by=asking.session_id, origin=origin)
 
 
-@router.delete("/sessions/{session_id}", status_code=HTTPStatus.NO_CONTENT)
+@router.delete(
+    "/sessions/{session_id}", status_code=HTTPStatus.NO_CONTENT, responses=problems({404: "you have no such session"})
+)
 def end_session(session_id: UUID, asking: Person, origin: From) -> None:
     """End one of your sessions."""
     if not sessions.revoke(asking.user_id, session_id, by=asking.session_id, origin=origin):
@@ -170,7 +225,11 @@ def make_personal_token(given: NewPersonalToken, asking: Person, origin: From) -
     return PersonalTokenMade(**asdict(made), token=secret)
 
 
-@router.delete("/personal-tokens/{token_id}", status_code=HTTPStatus.NO_CONTENT)
+@router.delete(
+    "/personal-tokens/{token_id}",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=problems({404: "you have no such token"}),
+)
 def end_personal_token(token_id: UUID, asking: Person, origin: From) -> None:
     """End one of your tokens."""
     with session("auth") as connection:

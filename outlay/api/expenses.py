@@ -8,6 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from outlay.api.contract import NO_TRANSACTION, behind
 from outlay.api.filters import AskedPage
 from outlay.api.place import Change, CurrentWorkspace
 from outlay.api.problems import Failed
@@ -16,6 +17,8 @@ from outlay.ledger.commands import Answer, NotFound
 from outlay.ledger.queries import expenses
 
 router = APIRouter(prefix="/expenses", tags=["expenses"])
+
+_CHANGED = NO_TRANSACTION | behind(AnswerOut)
 
 
 @router.get("", response_model=ExpensesOut)
@@ -28,8 +31,8 @@ def list_expenses(workspace: CurrentWorkspace, asked: Annotated[AskedPage, Query
     return ExpensesOut(expenses=[ExpenseOut.model_validate(expense) for expense in page.expenses], next=page.next)
 
 
-@router.get("/{transaction_id}", response_model=ExpenseDetail)
-def read(transaction_id: UUID, workspace: CurrentWorkspace, response: Response) -> ExpenseDetail:
+@router.get("/{transaction_id}", response_model=ExpenseDetail, responses=NO_TRANSACTION)
+def read_expense(transaction_id: UUID, workspace: CurrentWorkspace, response: Response) -> ExpenseDetail:
     """One transaction as it is now, with its lines; its version is the ETag."""
     with workspace.session() as connection:
         expense = expenses.one(connection, transaction_id)
@@ -40,24 +43,24 @@ def read(transaction_id: UUID, workspace: CurrentWorkspace, response: Response) 
     return ExpenseDetail.of(expense, lines)
 
 
-@router.patch("/{transaction_id}", response_model=AnswerOut)
+@router.patch("/{transaction_id}", response_model=AnswerOut, responses=_CHANGED)
 def amend(
     transaction_id: UUID, changes: Changes, workspace: CurrentWorkspace, change: Change, response: Response
 ) -> Answer:
     """Change fields of a transaction that nobody else has changed since you read it."""
     given = changes.model_dump(exclude_unset=True)
-    answer = workspace.ledger().amend(workspace.workspace_id, transaction_id, given, **change.of(workspace))
+    answer = workspace.ledger().amend(workspace.workspace_id, transaction_id, given, **change.of(workspace, given))
     return answered(answer, response)
 
 
-@router.post("/{transaction_id}/void", response_model=AnswerOut)
+@router.post("/{transaction_id}/void", response_model=AnswerOut, responses=_CHANGED)
 def void(transaction_id: UUID, workspace: CurrentWorkspace, change: Change, response: Response) -> Answer:
     """Take a transaction back. It stays in the history and can be restored."""
     answer = workspace.ledger().void(workspace.workspace_id, transaction_id, **change.of(workspace))
     return answered(answer, response)
 
 
-@router.post("/{transaction_id}/restore", response_model=AnswerOut)
+@router.post("/{transaction_id}/restore", response_model=AnswerOut, responses=_CHANGED)
 def restore(
     transaction_id: UUID,
     workspace: CurrentWorkspace,
@@ -66,8 +69,8 @@ def restore(
     to_version: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="What it was then.")] = None,
 ) -> Answer:
     """Bring a voided transaction back; with `to_version`, make any one again what it was at that version."""
-    given = {"to_version": to_version, **change.of(workspace)}
-    answer = workspace.ledger().restore(workspace.workspace_id, transaction_id, **given)
+    by = change.of(workspace, {"to_version": to_version})
+    answer = workspace.ledger().restore(workspace.workspace_id, transaction_id, to_version=to_version, **by)
     return answered(answer, response)
 
 

@@ -17,6 +17,7 @@ from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from outlay.api.contract import problems
 from outlay.api.filters import AskedFile
 from outlay.api.place import CurrentWorkspace, Place
 from outlay.api.problems import Failed
@@ -46,7 +47,8 @@ class File(StreamingResponse):
 @router.get(
     "/export",
     response_class=File,
-    responses={200: {"content": {media.partition(";")[0]: {} for media in exports.MEDIA_TYPES.values()}}},
+    responses={200: {"content": {media.partition(";")[0]: {} for media in exports.MEDIA_TYPES.values()}}}
+    | problems({429: "other files are being made"}),
 )
 def export(workspace: CurrentWorkspace, asked: Annotated[AskedFile, Query()]) -> File:
     """All that the filters leave as a file, a row for each part of an expense, written while it is read.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 from uuid import UUID
@@ -10,7 +9,7 @@ from uuid import UUID
 import psycopg
 from pydantic import AfterValidator, Field
 
-from outlay.api.schemas import Currency, ExternalId, Strict
+from outlay.api.schemas import Currency, Day, ExternalId, Strict
 from outlay.ledger.exports import Format
 from outlay.ledger.queries import choices, expenses
 
@@ -32,8 +31,8 @@ Bound = Annotated[Decimal, Field(max_digits=18, decimal_places=4)]
 class Asked(Strict):
     """Filters: an expense is listed that all of them leave. Of several values, one has to fit."""
 
-    first_day: date | None = Field(None, alias="from", description="The first day, such as 2026-01-31.")
-    last_day: date | None = Field(None, alias="to", description="The last day.")
+    first_day: Day | None = Field(None, alias="from", description="The first day, such as 2026-01-31.")
+    last_day: Day | None = Field(None, alias="to", description="The last day.")
     category: Annotated[list[Words], Several] | None = Field(
         None, description="With every category below it; `uncategorised` is what has none."
     )

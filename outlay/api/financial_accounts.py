@@ -1,4 +1,4 @@
-"""A workspace's accounts, cards and purses over REST, and the categories that its expenses may have."""
+"""A workspace's accounts, cards and purses over REST."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from ingestion.events import derived_id, new_id
+from outlay.api.contract import problems
 from outlay.api.expenses import answered
 from outlay.api.place import Change, CurrentWorkspace, IdempotencyKey, Place
 from outlay.api.problems import decided
-from outlay.api.schemas import AccountChanges, AccountOut, CategoryOut, NewAccount
+from outlay.api.schemas import AccountChanges, AccountOut, NewAccount
 from outlay.ledger import financial_accounts
 from outlay.ledger.commands import Answer, NotFound
 from outlay.ledger.queries import choices
 
-router = APIRouter(tags=["accounts and categories"])
+router = APIRouter(tags=["accounts"])
+
+_NO_ACCOUNT = problems({404: "there is no such account"})
 
 
 @router.get("/accounts", response_model=list[AccountOut])
@@ -26,7 +29,12 @@ def list_accounts(workspace: CurrentWorkspace) -> list[choices.Account]:
         return choices.accounts(connection)
 
 
-@router.post("/accounts", response_model=AccountOut, status_code=HTTPStatus.CREATED)
+@router.post(
+    "/accounts",
+    response_model=AccountOut,
+    status_code=HTTPStatus.CREATED,
+    responses=problems({409: "the key is of another account"}),
+)
 def open_account(
     given: NewAccount, workspace: CurrentWorkspace, response: Response, idempotency_key: IdempotencyKey = None
 ) -> choices.Account:
@@ -45,13 +53,13 @@ def open_account(
     return _one(workspace, account_id, response)
 
 
-@router.get("/accounts/{account_id}", response_model=AccountOut)
+@router.get("/accounts/{account_id}", response_model=AccountOut, responses=_NO_ACCOUNT)
 def read_account(account_id: UUID, workspace: CurrentWorkspace, response: Response) -> choices.Account:
     """One account; its version is the ETag."""
     return _one(workspace, account_id, response)
 
 
-@router.patch("/accounts/{account_id}", response_model=AccountOut)
+@router.patch("/accounts/{account_id}", response_model=AccountOut, responses=_NO_ACCOUNT)
 def amend_account(
     account_id: UUID, given: AccountChanges, workspace: CurrentWorkspace, change: Change, response: Response
 ) -> choices.Account:
@@ -60,32 +68,24 @@ def amend_account(
     with workspace.session() as connection:
         financial_accounts.check(connection, changes)
     to = (workspace.ledger(), workspace.workspace_id, account_id)
-    answer = financial_accounts.amend(*to, changes, **change.of(workspace))
+    answer = financial_accounts.amend(*to, changes, **change.of(workspace, changes))
     return _changed(answer, workspace, response)
 
 
-@router.post("/accounts/{account_id}/close", response_model=AccountOut)
+@router.post("/accounts/{account_id}/close", response_model=AccountOut, responses=_NO_ACCOUNT)
 def close_account(account_id: UUID, workspace: CurrentWorkspace, change: Change, response: Response) -> choices.Account:
     """Close an account: nothing more is recorded on it, and what was stays as it is."""
     to = (workspace.ledger(), workspace.workspace_id, account_id)
     return _changed(financial_accounts.close(*to, **change.of(workspace)), workspace, response)
 
 
-@router.post("/accounts/{account_id}/reopen", response_model=AccountOut)
+@router.post("/accounts/{account_id}/reopen", response_model=AccountOut, responses=_NO_ACCOUNT)
 def reopen_account(
     account_id: UUID, workspace: CurrentWorkspace, change: Change, response: Response
 ) -> choices.Account:
     """Open a closed account again."""
     to = (workspace.ledger(), workspace.workspace_id, account_id)
     return _changed(financial_accounts.reopen(*to, **change.of(workspace)), workspace, response)
-
-
-@router.get("/categories", response_model=list[CategoryOut])
-def list_categories(workspace: CurrentWorkspace) -> list[CategoryOut]:
-    """The tree of categories, parents before children: every workspace's, as this one changed them, and its own."""
-    with workspace.session() as connection:
-        tree = choices.categories(connection)
-    return [CategoryOut(**vars(each), path=tree.path(each.category_id)) for each in map(tree.get, tree)]
 
 
 def _changed(answer: Answer, workspace: Place, response: Response) -> choices.Account:

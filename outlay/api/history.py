@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
+from outlay.api.contract import NO_TRANSACTION, problems
 from outlay.api.filters import AskedChanges
 from outlay.api.place import CurrentWorkspace
 from outlay.api.schemas import ChangedOut, ExpenseDetail, FieldChange, VersionOut
@@ -17,7 +18,11 @@ from outlay.ledger.queries import changes, expenses
 router = APIRouter(prefix="/expenses", tags=["expenses"])
 
 
-@router.get("/changes", response_model=ChangedOut)
+@router.get(
+    "/changes",
+    response_model=ChangedOut,
+    responses=problems({410: "the cursor is of another log: read everything again"}),
+)
 def list_changes(workspace: CurrentWorkspace, asked: Annotated[AskedChanges, Query()]) -> ChangedOut:
     """What changed since the cursor of the answer before, void ones included; everything without a cursor.
 
@@ -29,7 +34,11 @@ def list_changes(workspace: CurrentWorkspace, asked: Annotated[AskedChanges, Que
     return ChangedOut(expenses=expenses, cursor=page.cursor, more=page.more)
 
 
-@router.get("/{transaction_id}/history", response_model=list[VersionOut])
+@router.get(
+    "/{transaction_id}/history",
+    response_model=list[VersionOut],
+    responses=NO_TRANSACTION,
+)
 def read_history(transaction_id: UUID, workspace: CurrentWorkspace) -> list[VersionOut]:
     """Who changed which field of a transaction when: its versions, the oldest first."""
     with workspace.session() as connection:

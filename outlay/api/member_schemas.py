@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, computed_field
 
 from outlay.api.account_schemas import Email, Secret, Zone
 from outlay.api.schemas import Currency, Name, Strict
@@ -35,6 +35,12 @@ class MemberOut(BaseModel):
     version: int
     name: str | None
     email: str | None
+    picture: str | None = Field(exclude=True)
+
+    @computed_field(description="Path of their picture.")
+    @property
+    def picture_url(self) -> str | None:
+        return None if self.picture is None else f"/api/members/{self.user_id}/picture"
 
 
 class NewRole(Strict):
@@ -46,7 +52,7 @@ class NewInvitation(Strict):
 
     role: Role = "viewer"
     email: Email | None = None
-    days: Annotated[int, Field(ge=1, le=30, description="For how long it is good.")] = 7
+    days: Annotated[StrictInt, Field(ge=1, le=30, description="For how long it is good.")] = 7
 
 
 class InvitationOut(BaseModel):

@@ -6,11 +6,13 @@ from dataclasses import asdict
 from http import HTTPStatus
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 
 from outlay.accounts import invitations
 from outlay.accounts.errors import NotAdmitted
+from outlay.api import files
 from outlay.api.caller import From, Person, private
+from outlay.api.contract import problems
 from outlay.api.member_schemas import (
     InvitationCode,
     InvitationMade,
@@ -28,6 +30,8 @@ from outlay.ledger import members
 
 router = APIRouter(tags=["members"], dependencies=[Depends(private)])
 
+_LAST_OR_LATE = "nobody else owns the workspace, or somebody changed it at this moment"
+
 
 @router.get("/members", response_model=list[MemberOut])
 def list_members(workspace: CurrentWorkspace) -> list[members.Member]:
@@ -36,7 +40,22 @@ def list_members(workspace: CurrentWorkspace) -> list[members.Member]:
         return members.members(connection)
 
 
-@router.put("/members/{user_id}/role", response_model=MemberOut)
+@router.get(
+    "/members/{user_id}/picture",
+    response_class=Response,
+    responses=files.told("Their picture.", files.PORTRAIT)
+    | problems({404: "there is no such member, or they have none"}),
+)
+def read_picture(user_id: UUID, workspace: CurrentWorkspace) -> Response:
+    """How a member shows themselves."""
+    return files.picture(user_id, _member(workspace, user_id).picture)
+
+
+@router.put(
+    "/members/{user_id}/role",
+    response_model=MemberOut,
+    responses=problems({404: "there is no such member", 409: _LAST_OR_LATE}),
+)
 def set_role(user_id: UUID, given: NewRole, workspace: OwnedWorkspace) -> members.Member:
     """Give a member another role. A workspace keeps at least one owner."""
     with workspace.session() as connection:
@@ -48,7 +67,17 @@ def set_role(user_id: UUID, given: NewRole, workspace: OwnedWorkspace) -> member
     return _member(workspace, user_id)
 
 
-@router.delete("/members/{user_id}", status_code=HTTPStatus.NO_CONTENT)
+@router.delete(
+    "/members/{user_id}",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=problems(
+        {
+            403: "only an owner takes others out",
+            404: "there is no such member",
+            409: _LAST_OR_LATE,
+        }
+    ),
+)
 def remove(user_id: UUID, workspace: JoinedWorkspace) -> None:
     """Take somebody out of the workspace, as its owner, or leave it yourself. What they recorded stays."""
     if workspace.role != "owner" and user_id != workspace.user_id:
@@ -64,7 +93,12 @@ def list_invitations(workspace: OwnedWorkspace) -> list[invitations.Invitation]:
         return invitations.listed(connection, workspace.workspace_id)
 
 
-@router.post("/invitations", response_model=InvitationMade, status_code=HTTPStatus.CREATED)
+@router.post(
+    "/invitations",
+    response_model=InvitationMade,
+    status_code=HTTPStatus.CREATED,
+    responses=problems({429: "too many were made: `Retry-After` says when to come back"}),
+)
 def invite(given: NewInvitation, asking: Person, workspace: OwnedWorkspace, origin: From) -> InvitationMade:
     """Invite somebody. The invitation is good once, and while you own the workspace."""
     made, code = invitations.invite(
@@ -78,7 +112,11 @@ def invite(given: NewInvitation, asking: Person, workspace: OwnedWorkspace, orig
     return InvitationMade(**asdict(made), code=code)
 
 
-@router.delete("/invitations/{invitation_id}", status_code=HTTPStatus.NO_CONTENT)
+@router.delete(
+    "/invitations/{invitation_id}",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=problems({404: "there is no such invitation that is open"}),
+)
 def withdraw(invitation_id: UUID, asking: Person, workspace: OwnedWorkspace, origin: From) -> None:
     """Take an invitation back."""
     with session("auth") as connection:
@@ -88,7 +126,9 @@ def withdraw(invitation_id: UUID, asking: Person, workspace: OwnedWorkspace, ori
             raise Failed(HTTPStatus.NOT_FOUND, f"there is no open invitation {invitation_id}")
 
 
-@router.post("/invitations/accept", response_model=JoinedOut)
+@router.post(
+    "/invitations/accept", response_model=JoinedOut, responses=problems({403: "the invitation is not good, or no more"})
+)
 def accept(given: InvitationCode, asking: Person, origin: From) -> invitations.Joined:
     """Join a workspace with the code of an invitation."""
     try:

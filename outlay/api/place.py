@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -44,14 +46,14 @@ class Place(Workspace):
         """The process's ledger, for this user."""
         return ledger().acting_for(self.user_id)
 
-    def event_id(self, idempotency_key: str | None, *number: int) -> UUID | None:
+    def event_id(self, idempotency_key: str | None, *of: int | str) -> UUID | None:
         """The id that a caller's own key makes: the same one for each retry, and another one for each caller.
 
         Args:
-            number: which of several that come under one key.
+            of: which of several that come under one key, or what the key is of.
         """
         by = (self.user_id,) if self.user_id else ()
-        return derived_id(self.workspace_id, "api", *by, idempotency_key, *number) if idempotency_key else None
+        return derived_id(self.workspace_id, "api", *by, idempotency_key, *of) if idempotency_key else None
 
 
 def seen(
@@ -120,28 +122,43 @@ class SeenVersion:
 
     version: int
     idempotency_key: str | None
+    asked: str
+    """Method and path of the request."""
 
-    def of(self, workspace: Place) -> dict[str, Any]:
-        """The ledger's arguments that say who changes what."""
+    def of(self, workspace: Place, content: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The ledger's arguments that say who changes what.
+
+        Args:
+            content: what the change says. Under one key another one is another event, of a version that has passed:
+                it is refused, where the first one's answer would say that it counts.
+        """
+        said = json.dumps(content or {}, default=str, sort_keys=True)
         return {
             "expected_version": self.version,
             "actor_id": workspace.actor_id,
             "source": "api",
-            "event_id": workspace.event_id(self.idempotency_key),
+            "event_id": workspace.event_id(self.idempotency_key, self.asked, said),
         }
 
 
+_VERSION = r'^"?([0-9]{1,9})"?$'
+
+
 def seen_version(
-    if_match: Annotated[str | None, Header(description='The version you have read, as its ETag: "3".')] = None,
+    request: Request,
+    if_match: Annotated[
+        str | None,
+        Header(description='The version you have read, as its ETag: "3".', json_schema_extra={"pattern": _VERSION}),
+    ] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> SeenVersion:
     """A change names the version it is of, so that nobody overwrites what they have not seen."""
     if if_match is None:
         raise Failed(HTTPStatus.PRECONDITION_REQUIRED, 'say which version you change, as its ETag: If-Match: "3"')
-    version = re.fullmatch(r'"?(\d{1,9})"?', if_match.strip())
+    version = re.fullmatch(_VERSION, if_match.strip(), re.ASCII)
     if not version:
         raise Failed(HTTPStatus.BAD_REQUEST, f'expected If-Match: "<version>", got {if_match!r}')
-    return SeenVersion(int(version[1]), idempotency_key)
+    return SeenVersion(int(version[1]), idempotency_key, f"{request.method} {request.url.path}")
 
 
 Change = Annotated[SeenVersion, Depends(seen_version)]

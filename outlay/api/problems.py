@@ -7,11 +7,14 @@ from http import HTTPStatus
 from typing import Any
 
 import psycopg
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
+from ingestion.landing.errors import LakeUnavailable
+from outlay import correlation
 from outlay.accounts.addresses import NotAnAddress
 from outlay.accounts.errors import (
     NotAdmitted,
@@ -28,6 +31,8 @@ from outlay.ledger.queries.changes import CursorGone
 from outlay.ledger.queries.cursors import BadCursor
 from outlay.money import NotMoney
 from outlay.settings import NotConfigured
+
+_log = structlog.get_logger("outlay.api")
 
 
 class Failed(Exception):
@@ -68,6 +73,8 @@ def answer(
     }
     if errors:
         body["errors"] = errors
+    if (request := correlation.current()) is not None:
+        body["correlation_id"] = request
     kept = {"Cache-Control": "no-store", **(headers or {})}
     return JSONResponse(body, status_code=status, headers=kept, media_type="application/problem+json")
 
@@ -130,6 +137,11 @@ def install(api: FastAPI) -> None:
     @api.exception_handler(KafkaUnavailable)
     def no_kafka(_: Request, error: KafkaUnavailable) -> JSONResponse:
         return answer(503, str(error), headers={"Retry-After": "5"})
+
+    @api.exception_handler(LakeUnavailable)
+    def no_lake(_: Request, error: LakeUnavailable) -> JSONResponse:
+        _log.error("the lake does not answer", error=str(error))
+        return answer(503, "the lake does not answer: nothing was changed", headers={"Retry-After": "5"})
 
     @api.exception_handler(NotAdmitted)
     def not_admitted(_: Request, error: NotAdmitted) -> JSONResponse:

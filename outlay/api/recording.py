@@ -10,6 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from outlay import money
+from outlay.api.contract import behind, problems
 from outlay.api.expenses import answered
 from outlay.api.place import CurrentWorkspace, IdempotencyKey
 from outlay.api.problems import Failed, said
@@ -20,7 +21,13 @@ from outlay.money import NotMoney
 router = APIRouter(prefix="/expenses", tags=["expenses"])
 
 
-@router.post("", response_model=AnswerOut, status_code=HTTPStatus.CREATED)
+@router.post(
+    "",
+    response_model=AnswerOut,
+    status_code=HTTPStatus.CREATED,
+    responses=behind(AnswerOut)
+    | problems({409: "another transaction has the `external_id`", 412: "somebody has changed it since"}),
+)
 def record(
     expense: NewExpense,
     workspace: CurrentWorkspace,
@@ -41,7 +48,7 @@ def record(
     return answered(answer, response)
 
 
-@router.post("/bulk", response_model=OutcomesOut)
+@router.post("/bulk", response_model=OutcomesOut, responses=behind(OutcomesOut))
 def record_many(
     given: NewExpenses, workspace: CurrentWorkspace, response: Response, idempotency_key: IdempotencyKey = None
 ) -> OutcomesOut:

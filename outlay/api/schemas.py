@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PlainSerializer,
+    computed_field,
+)
 
+from outlay.ledger.queries.category_tree import Categories
 from outlay.ledger.queries.expenses import Expense, Kind, Line
 
 
@@ -25,6 +36,14 @@ def _printable(text: str) -> str:
     return text
 
 
+def _as_text(value: object) -> object:
+    if not isinstance(value, date) and not (isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value)):
+        raise ValueError(f"expected a day such as 2026-01-31, got {value!r}")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_as_text, json_schema_input_type=date)]
+"""ISO 8601, and not a number of seconds, which pydantic takes too."""
 _SHOWN = PlainSerializer(lambda amount: format(amount, "f"), return_type=str, when_used="json")
 Amount = Annotated[
     Decimal,
@@ -61,8 +80,8 @@ class NewExpense(Strict):
     """One transaction to record. Merchant and category are found from the description where they are not given."""
 
     account_id: UUID
-    occurred_on: date
-    posted_on: date | None = Field(None, description="The bank's booking date.")
+    occurred_on: Day
+    posted_on: Day | None = Field(None, description="The bank's booking date.")
     amount: Amount
     currency: Currency
     kind: Kind = Field("expense", description="expense: amount 0 or more; refund and income: 0 or less.")
@@ -93,8 +112,8 @@ class Changes(Strict):
     """What to change of a transaction. Fields left out stay as they are; null empties a field."""
 
     account_id: UUID = None
-    occurred_on: date = None
-    posted_on: date | None = None
+    occurred_on: Day = None
+    posted_on: Day | None = None
     amount: Amount = None
     currency: Currency = None
     kind: Kind = None
@@ -116,6 +135,11 @@ class AttachmentOut(BaseModel):
     name: str | None
     media_type: str
     sha256: str
+
+
+def attachment_path(transaction_id: UUID, attachment_id: UUID) -> str:
+    """Where an attachment is read."""
+    return f"/api/expenses/{transaction_id}/attachments/{attachment_id}"
 
 
 class ExpenseOut(BaseModel):
@@ -147,6 +171,13 @@ class ExpenseOut(BaseModel):
     source: str
     external_id: str | None
     recorded_at: datetime
+
+    @computed_field(description="Path of the first attachment.")
+    @property
+    def receipt_url(self) -> str | None:
+        if not self.attachments:
+            return None
+        return attachment_path(self.transaction_id, self.attachments[0].attachment_id)
 
 
 class LineOut(BaseModel):
@@ -251,11 +282,79 @@ class AccountOut(BaseModel):
     closed: bool = Field(description="Nothing more is recorded on it.")
 
 
+CategoryId = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class NewCategory(Strict):
+    """A category of the workspace's own."""
+
+    name: Name
+    parent_id: CategoryId | None = Field(None, description="The one that it hangs below; null at the top.")
+
+
+class CategoryChanges(Strict):
+    """What to change of a category. Fields left out stay as they are."""
+
+    name: Name = None
+    parent_id: CategoryId | None = Field(None, description="Where to move it with all below it; null to the top.")
+
+
+class MergedInto(Strict):
+    """Which category takes the place of another."""
+
+    into: CategoryId
+
+
 class CategoryOut(BaseModel):
     category_id: str
+    version: int = Field(description="0 while it is as all workspaces have it.")
     parent_id: str | None
     name: str
     path: str = Field(description="The names from the root to it.")
+    archived: bool = Field(description="Nothing more is recorded in it: it, or one above it, is out of use.")
+    merged_into: str | None = Field(description="The category that has taken its place.")
+
+    @classmethod
+    def of(cls, tree: Categories, category_id: str) -> CategoryOut:
+        found = tree[category_id]
+        return cls(
+            category_id=category_id,
+            version=found.version,
+            parent_id=tree.parent(category_id),
+            name=found.name,
+            path=tree.path(category_id),
+            archived=tree.is_archived(category_id),
+            merged_into=found.merged_into,
+        )
+
+
+class BudgetNamed(BaseModel):
+    budget_id: UUID
+    name: str | None
+
+
+class UsesOut(BaseModel):
+    """What has a category or one below it: what archiving or merging it touches."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    expenses: int = Field(description="Void ones not counted.")
+    first_on: date | None = Field(description="Day of the earliest of them.")
+    last_on: date | None
+    below: list[str] = Field(description="Categories below it that are in use.")
+    budgets: list[BudgetNamed]
+
+
+class MovedOut(BaseModel):
+    """What went from one category to another."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    category: CategoryOut
+    expenses: int
+    categories: int = Field(description="Directly below it; what is below them goes with them.")
+    set_aside: int = Field(description="Expenses that break a rule, or are pending with their source: they stay.")
+    changed_since: int = Field(description="What somebody else changed: it is left as it is.")
 
 
 class AnswerOut(BaseModel):

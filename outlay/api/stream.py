@@ -16,6 +16,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from outlay.api.caller import Shown, caller
+from outlay.api.contract import problems
 from outlay.api.filters import Cursor
 from outlay.api.listener import Listener, TooMany
 from outlay.api.place import CurrentWorkspace, Place, seen
@@ -83,7 +84,11 @@ async def follower(
         raise Failed(HTTPStatus.TOO_MANY_REQUESTS, detail, headers={"Retry-After": "60"}) from None
 
 
-@router.get("/stream", response_class=EventSourceResponse)
+@router.get(
+    "/stream",
+    response_class=EventSourceResponse,
+    responses=problems({410: "the cursor is of another log: read everything again", 429: "too many follow already"}),
+)
 async def follow(asked: Annotated[Follower, Depends(follower)]) -> AsyncIterator[ServerSentEvent]:
     """Server-sent events: `ready`, then an `expense` for each that changes, as it is then. It ends with your token.
 

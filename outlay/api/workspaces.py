@@ -10,6 +10,7 @@ from ingestion.events import derived_id, new_id
 from outlay import money
 from outlay.accounts import founding
 from outlay.api.caller import Asking, From, Person
+from outlay.api.contract import problems
 from outlay.api.member_schemas import NewWorkspace, WorkspaceChanges
 from outlay.api.place import IdempotencyKey, OwnedWorkspace, workspaces
 from outlay.api.problems import decided
@@ -27,7 +28,12 @@ def list_workspaces(asking: Asking) -> list[Workspace]:
     return workspaces(asking)
 
 
-@router.post("/workspaces", response_model=WorkspaceOut, status_code=HTTPStatus.CREATED)
+@router.post(
+    "/workspaces",
+    response_model=WorkspaceOut,
+    status_code=HTTPStatus.CREATED,
+    responses=problems({429: "too many were made: `Retry-After` says when to come back"}),
+)
 def found(given: NewWorkspace, asking: Person, origin: From, idempotency_key: IdempotencyKey = None) -> Workspace:
     """Make another workspace, of which you are the owner. With an `Idempotency-Key`, a retry is the same one."""
     money.currency(given.currency)
@@ -38,7 +44,9 @@ def found(given: NewWorkspace, asking: Person, origin: From, idempotency_key: Id
     return next((known for known in workspaces(asking) if known.workspace_id == workspace_id), made)
 
 
-@router.patch("/workspace", response_model=WorkspaceOut)
+@router.patch(
+    "/workspace", response_model=WorkspaceOut, responses=problems({409: "somebody changed it at this moment"})
+)
 def settle(given: WorkspaceChanges, workspace: OwnedWorkspace) -> Workspace:
     """Change what the workspace is called, its currency or its time zone. Figures in another currency follow the next
     build."""

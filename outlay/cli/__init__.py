@@ -12,6 +12,7 @@ VERBS = {
     "down": "outlay.cli.stack:down",
     "status": "outlay.cli.status:status",
     "logs": "outlay.cli.stack:logs",
+    "trace": "outlay.cli.tracing:trace",
     "dsn": "outlay.cli.stack:dsn",
     "env": "outlay.cli.stack:env",
     "link": "outlay.cli.stack:link",

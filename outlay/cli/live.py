@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-
 import click
 import structlog
 
+from outlay import logs
 from outlay.cli import Failure
 from outlay.settings import settings
 from outlay.signals import stop_on_signals
@@ -39,16 +38,7 @@ def live(address: tuple[str, int] | None) -> None:
     garbage.collect_seldom()
     garbage.keep_freed()
     chosen = settings()
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[chosen.log_level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(),
-    )
+    logs.configure(chosen.log_level)
     log = structlog.get_logger("outlay.live")
     stop = stop_on_signals()
     metrics = Metrics()

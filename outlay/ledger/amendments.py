@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
+
+import psycopg
 
 from ingestion.events import NIL, owner_of
 from ingestion.rules import problems
@@ -15,6 +19,8 @@ _PAGE = 2_000  # transactions read together
 _LAST_VERSION = 2**31 - 1
 
 Page = list[dict[str, Any]]
+Opened = Callable[[], AbstractContextManager[psycopg.Connection]]
+"""Opens a session that sees one workspace, as whoever amends."""
 
 
 @dataclass
@@ -27,12 +33,17 @@ class Preview:
     """They would change, and break a rule of quarantine: to be corrected first."""
 
 
+def as_operator(workspace_id: UUID) -> Opened:
+    """Sessions of whoever runs the installation."""
+    return partial(session, "operator", workspace_id=workspace_id)
+
+
 def by_rule(workspace_id: UUID) -> dict[str, Any]:
     """Who amends where nobody does by hand."""
     return {"actor_id": owner_of(workspace_id), "source": "rule"}
 
 
-def pages(workspace_id: UUID, read: Callable[..., Page], key: str = "transaction_id") -> Iterator[Page]:
+def pages(opened: Opened, read: Callable[..., Page], key: str = "transaction_id") -> Iterator[Page]:
     """Each page in a session of its own, so that live is not held up for long.
 
     Args:
@@ -41,7 +52,7 @@ def pages(workspace_id: UUID, read: Callable[..., Page], key: str = "transaction
     """
     after = NIL
     while True:
-        with session("operator", workspace_id=workspace_id) as connection:
+        with opened() as connection:
             page = read(connection, after=after, page=_PAGE)
         yield page
         if len(page) < _PAGE:

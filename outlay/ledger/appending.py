@@ -19,7 +19,7 @@ from ingestion.events import NIL, key, thing
 from ingestion.producer import Delivery
 from ingestion.projection.rows import state
 from ingestion.rules import Problem
-from outlay import money
+from outlay import correlation, money
 from outlay.ledger.decisions import Decision, First, await_live, first_sights
 from outlay.ledger.errors import KafkaUnavailable, Refused, Taken
 from outlay.ledger.line import Line, Message
@@ -78,6 +78,8 @@ class Appender:
         Raises:
             Refused: see there. KafkaUnavailable: the schema cannot be read.
         """
+        if event["correlation_id"] is None and (request := correlation.current()) is not None:
+            event = {**event, "correlation_id": request}
         try:
             with _registry_answers():
                 value = self._codec.encode(topic, event)

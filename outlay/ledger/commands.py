@@ -19,13 +19,15 @@ from ingestion.rules import Problem
 from outlay.db import session
 from outlay.ledger.appending import EVENT_ID_UNUSED, Answer, Appender, Event, Posting, answer_of, must_differ
 from outlay.ledger.bulk import Appended, BulkAppend, Progress
+from outlay.ledger.choosing import OwnEnricher
 from outlay.ledger.decisions import await_live, behind, first_sights
 from outlay.ledger.drafts import LineDraft, TransactionDraft, amended, corrected, recorded, restored, returned, voided
 from outlay.ledger.errors import AppendStopped, KafkaUnavailable, LiveStalled, NotAllowed, NotFound, Refused, Taken
 from outlay.ledger.line import Line, Message
+from outlay.ledger.queries import choices
 from outlay.ledger.reading import Reader
 from outlay.ledger.references import NAMING, named_anew
-from outlay.ledger.states import TRANSACTION, Thing, transaction_at
+from outlay.ledger.states import TRANSACTION, Thing, transactions_at
 from outlay.settings import Settings, settings
 
 __all__ = [
@@ -102,7 +104,8 @@ class Ledger:
             Refused: it does not fit the contract, breaks a rule, or its event_id was used with another content.
             KafkaUnavailable: Kafka does not acknowledge it in a few seconds. Appending the same event again is safe.
         """
-        return _only(self._append(topic, [Posting(event)], wait))
+        with self._session(event["workspace_id"] or NIL, _needed(event.get("entity"))) as connection:
+            return _only(self._settled(connection, topic, [Posting(event)], wait))
 
     def append_many(
         self, topic: str, events: Iterable[Event], *, on_progress: Callable[[Progress], None] | None = None
@@ -112,6 +115,7 @@ class Ledger:
         Takes any number of events in bounded memory. May be run again at any time: it then adds what is missing.
 
         Raises:
+            NotAllowed: whom it works for may not change the workspace of an event.
             Refused: an event does not fit the contract or breaks a rule; those before it are appended.
             KafkaUnavailable: Kafka or the registry is away; nothing was appended.
             AppendStopped: Kafka failed on the way; says how many events it has.
@@ -128,7 +132,7 @@ class Ledger:
                 linger=0.05,
             ) as producer,
         ):
-            run = BulkAppend(topic, producer, reader, self.encoded, on_progress)
+            run = BulkAppend(topic, producer, reader, self._allowed(), on_progress)
             run.await_caught_up(ends)
             return run.run(events)
 
@@ -155,8 +159,10 @@ class Ledger:
             Taken: another transaction has its external_id.
         """
         by = {"workspace_id": workspace_id, "actor_id": actor_id, "source": source, "correlation_id": correlation_id}
-        posting = self._recorded(draft, event_id=event_id, transaction_id=transaction_id, **by)
-        [outcome] = self._append("transaction", [posting], wait)
+        with self._session(workspace_id, WRITERS) as connection:
+            enricher = self._own_enricher(connection)
+            posting = self._recorded(draft, enricher, event_id=event_id, transaction_id=transaction_id, **by)
+            [outcome] = self._settled(connection, "transaction", [posting], wait)
         return _only([_known_by_its_own_id(draft, event_id, posting, outcome)])
 
     def record_many(
@@ -183,12 +189,14 @@ class Ledger:
             KafkaUnavailable: see `append`. Sending all again is safe.
         """
         by = {"workspace_id": workspace_id, "actor_id": actor_id, "source": source}
-        postings = [
-            self._recorded(draft, event_id=event_id, at=f"{at}{number}.", **by)
-            for number, (event_id, draft) in enumerate(drafts)
-        ]
-        must_differ(postings)
-        outcomes = self._append("transaction", postings, wait)
+        with self._session(workspace_id, WRITERS) as connection:
+            enricher = self._own_enricher(connection)
+            postings = [
+                self._recorded(draft, enricher, event_id=event_id, at=f"{at}{number}.", **by)
+                for number, (event_id, draft) in enumerate(drafts)
+            ]
+            must_differ(postings)
+            outcomes = self._settled(connection, "transaction", postings, wait)
         return [
             _known_by_its_own_id(draft, event_id, posting, outcome)
             for (event_id, draft), posting, outcome in zip(drafts, postings, outcomes, strict=True)
@@ -197,6 +205,7 @@ class Ledger:
     def _recorded(
         self,
         draft: TransactionDraft,
+        enricher: OwnEnricher,
         *,
         workspace_id: UUID,
         event_id: UUID | None,
@@ -210,7 +219,7 @@ class Ledger:
         event_id = event_id or new_id()
         transaction_id = transaction_id or derived_id(workspace_id, "transaction", event_id)
         ids = {"workspace_id": workspace_id, "transaction_id": transaction_id, "event_id": event_id}
-        event = recorded(draft, self._enricher(), **ids, **by)
+        event = recorded(draft, enricher, **ids, **by)
         naming = frozenset(name for name in NAMING if getattr(draft, name))
         return Posting(event, draft.left_open, naming, at, own_id=draft.external_id)
 
@@ -225,14 +234,14 @@ class Ledger:
                 account, a category or a transaction that the workspace has not.
             KafkaUnavailable: see `append`.
         """
-        after = partial(amended, changes=changes, enricher=self._enricher())
+        after = self._deciding(amended, workspace_id, changes)
         return self.change(TRANSACTION, workspace_id, transaction_id, after, naming=NAMING & changes.keys(), **change)
 
     def correct(
         self, workspace_id: UUID, transaction_id: UUID, changes: Mapping[str, Any], **change: Unpack[Change]
     ) -> Answer:
         """As `amend`, and of a voided transaction too, which stays void. Errors as of `amend`."""
-        after = partial(corrected, changes=changes, enricher=self._enricher())
+        after = self._deciding(corrected, workspace_id, changes)
         return self.change(TRANSACTION, workspace_id, transaction_id, after, naming=NAMING & changes.keys(), **change)
 
     def void(self, workspace_id: UUID, transaction_id: UUID, **change: Unpack[Change]) -> Answer:
@@ -250,7 +259,7 @@ class Ledger:
         if to_version is None:
             return self.change(TRANSACTION, workspace_id, transaction_id, restored, **change)
         with self._session(workspace_id, WRITERS) as connection:
-            earlier = transaction_at(connection, transaction_id, to_version)
+            earlier = transactions_at(connection, {transaction_id: to_version}).get(transaction_id)
         if earlier is None:
             raise NotFound(transaction_id, to_version)
         return self.change(TRANSACTION, workspace_id, transaction_id, partial(returned, earlier=earlier), **change)
@@ -290,15 +299,43 @@ class Ledger:
                 newest, *place = thing.place(connection, entity_id)
                 return Answer("stale", newest, entity_id, place[0], thing.topic, *place[1:])
             event = after(current, actor_id=actor_id, source=source, event_id=event_id or new_id())
-            postings = [Posting(event, naming=named_anew(current, event, naming))]
-            values = self._appender.values(thing.topic, postings)
-            return _only(self._appender.settled(connection, thing.topic, postings, values, wait))
+            posting = Posting(event, naming=named_anew(current, event, naming))
+            return _only(self._settled(connection, thing.topic, [posting], wait))
 
-    def _append(self, topic: str, postings: Sequence[Posting], wait: float) -> list[Answer | Refused]:
-        """Append events of one workspace together."""
-        values, first = self._appender.values(topic, postings), postings[0].event
-        with self._session(first["workspace_id"] or NIL, _needed(first.get("entity"))) as connection:
-            return self._appender.settled(connection, topic, postings, values, wait)
+    def _settled(
+        self, connection: psycopg.Connection, topic: str, postings: Sequence[Posting], wait: float
+    ) -> list[Answer | Refused]:
+        """Append events of the session's workspace together."""
+        return self._appender.settled(connection, topic, postings, self._appender.values(topic, postings), wait)
+
+    def _own_enricher(self, connection: psycopg.Connection) -> OwnEnricher:
+        """What decides for the session's workspace."""
+        return OwnEnricher(self._enricher(), choices.categories(connection))
+
+    def _deciding(
+        self, after: Callable[..., Event], workspace_id: UUID, changes: Mapping[str, Any]
+    ) -> Callable[..., Event]:
+        """`after`, with the changes and what decides where they say something else of the merchant."""
+        if changes.keys().isdisjoint(("description", "mcc")):
+            return partial(after, changes=changes, enricher=self._enricher())
+        with self._session(workspace_id, WRITERS) as connection:
+            return partial(after, changes=changes, enricher=self._own_enricher(connection))
+
+    def _allowed(self) -> Callable[[str, Event], bytes]:
+        """`encoded`, of what whom the ledger works for may append: asked once for each workspace and kind of thing."""
+        if self._user_id is None:
+            return self.encoded
+
+        @cache
+        def must_be(workspace_id: UUID, roles: tuple[str, ...]) -> None:
+            with self._session(workspace_id, roles):
+                pass
+
+        def encoded(topic: str, event: Event) -> bytes:
+            must_be(event["workspace_id"] or NIL, _needed(event.get("entity")))
+            return self.encoded(topic, event)
+
+        return encoded
 
     def encoded(self, topic: str, event: Event) -> bytes:
         """The event's bytes; refuses what does not fit the contract or breaks a rule, before anything is sent.
@@ -343,7 +380,7 @@ class Ledger:
             yield connection
 
 
-def _needed(entity: str | None) -> Sequence[str]:
+def _needed(entity: str | None) -> tuple[str, ...]:
     """The roles of those who may change such a thing."""
     return OWNERS if entity in ("workspace", "membership") else WRITERS
 

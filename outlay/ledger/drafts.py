@@ -12,6 +12,7 @@ from uuid import UUID
 from ingestion import events
 from ingestion.enrich import Enricher
 from ingestion.rules import Problem
+from outlay.ledger.choosing import OwnEnricher
 from outlay.ledger.errors import Refused
 
 Kind = Literal["expense", "refund", "income", "transfer"]
@@ -67,13 +68,14 @@ class TransactionDraft:
 LINKS = {"refund_of": ("refund", "expense"), "transfer_pair": ("transfer", "transfer")}
 """Field -> the kind of transaction that has it, and the kind that it names."""
 
+_MOST_ATTACHMENTS = 20
 _OF_VERSION = frozenset({"version", "operation"})
 CHANGEABLE = frozenset(field.name for field in fields(TransactionDraft)) - {"external_id"}
 
 
 def recorded(
     draft: TransactionDraft,
-    enricher: Enricher,
+    enricher: Enricher | OwnEnricher,
     *,
     transaction_id: UUID,
     event_id: UUID,
@@ -96,7 +98,9 @@ def recorded(
     )
 
 
-def amended(current: Mapping[str, Any], changes: Mapping[str, Any], enricher: Enricher, **by: Any) -> dict[str, Any]:
+def amended(
+    current: Mapping[str, Any], changes: Mapping[str, Any], enricher: Enricher | OwnEnricher, **by: Any
+) -> dict[str, Any]:
     """The event after `changes` to the `current` state; a category or merchant that the person chose before is kept.
 
     Raises:
@@ -106,7 +110,9 @@ def amended(current: Mapping[str, Any], changes: Mapping[str, Any], enricher: En
     return _changed(current, changes, enricher, "amended", **by)
 
 
-def corrected(current: Mapping[str, Any], changes: Mapping[str, Any], enricher: Enricher, **by: Any) -> dict[str, Any]:
+def corrected(
+    current: Mapping[str, Any], changes: Mapping[str, Any], enricher: Enricher | OwnEnricher, **by: Any
+) -> dict[str, Any]:
     """As `amended`, and of a voided transaction too, which stays void.
 
     Raises:
@@ -116,7 +122,7 @@ def corrected(current: Mapping[str, Any], changes: Mapping[str, Any], enricher: 
 
 
 def _changed(
-    current: Mapping[str, Any], changes: Mapping[str, Any], enricher: Enricher, operation: str, **by: Any
+    current: Mapping[str, Any], changes: Mapping[str, Any], enricher: Enricher | OwnEnricher, operation: str, **by: Any
 ) -> dict[str, Any]:
     unknown = sorted(changes.keys() - CHANGEABLE)
     if unknown:
@@ -143,6 +149,34 @@ def _changed(
 def ruled(current: Mapping[str, Any], decided: Mapping[str, Any], **by: Any) -> dict[str, Any]:
     """The event after a rule has `decided` some fields of `current` another way, whichever they are."""
     return _following({**current, **decided}, "amended", **by)
+
+
+def attached(current: Mapping[str, Any], attachment: Mapping[str, Any], **by: Any) -> dict[str, Any]:
+    """The event that adds a file, named as in the contract.
+
+    Raises:
+        Refused: it is voided, or has the file already, or as many as there may be.
+    """
+    _must_be(current, voided=False, message="it is voided: restore it before changing it")
+    there = current["attachments"]
+    if any(each["attachment_id"] == attachment["attachment_id"] for each in there):
+        raise Refused([Problem("once", "file", "it is attached already")])
+    if len(there) >= _MOST_ATTACHMENTS:
+        raise Refused([Problem("few", "file", f"expected at most {_MOST_ATTACHMENTS} attachments")])
+    return _following({**current, "attachments": [*there, attachment]}, "amended", **by)
+
+
+def detached(current: Mapping[str, Any], attachment_id: UUID, **by: Any) -> dict[str, Any]:
+    """The event that takes a file off.
+
+    Raises:
+        Refused: it is voided, or has no such file.
+    """
+    _must_be(current, voided=False, message="it is voided: restore it before changing it")
+    left = [each for each in current["attachments"] if each["attachment_id"] != attachment_id]
+    if len(left) == len(current["attachments"]):
+        raise Refused([Problem("known", "attachment_id", f"expected one of its attachments, got {attachment_id}")])
+    return _following({**current, "attachments": left}, "amended", **by)
 
 
 def voided(current: Mapping[str, Any], **by: Any) -> dict[str, Any]:
@@ -194,7 +228,9 @@ def _next_version(current: Mapping[str, Any]) -> int:
     return max(current["version"], 0) + 1
 
 
-def _decide(given: Mapping[str, Any], *, merchant: bool, category: bool, enricher: Enricher) -> dict[str, Any]:
+def _decide(
+    given: Mapping[str, Any], *, merchant: bool, category: bool, enricher: Enricher | OwnEnricher
+) -> dict[str, Any]:
     found = enricher.enrich(given["description"], mcc=given["mcc"])
     decided: dict[str, Any] = {"merchant": found.merchant} if merchant else {}
     if category:

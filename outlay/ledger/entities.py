@@ -20,24 +20,30 @@ def updated(current: Mapping[str, Any], changes: Mapping[str, Any], **by: Any) -
     return _following(current, changes, "updated", **by)
 
 
-def deleted(current: Mapping[str, Any], **by: Any) -> dict[str, Any]:
-    """The event that takes it out of use.
+def kept(current: Mapping[str, Any], changes: Mapping[str, Any], **by: Any) -> dict[str, Any]:
+    """As `updated`, and of one that is out of use too, which stays so."""
+    is_deleted = current["operation"] == "deleted"
+    return _following(current, changes, "deleted" if is_deleted else "updated", **by)
+
+
+def deleted(current: Mapping[str, Any], changes: Mapping[str, Any] | None = None, **by: Any) -> dict[str, Any]:
+    """The event that takes it out of use, with `changes` to fields of its record.
 
     Raises:
         Refused: it is deleted already.
     """
     _must_be(current, deleted=False, message="it was taken out of use already")
-    return _following(current, {}, "deleted", **by)
+    return _following(current, changes or {}, "deleted", **by)
 
 
-def restored(current: Mapping[str, Any], **by: Any) -> dict[str, Any]:
-    """The event that brings it back into use.
+def restored(current: Mapping[str, Any], changes: Mapping[str, Any] | None = None, **by: Any) -> dict[str, Any]:
+    """The event that brings it back into use, with `changes` to fields of its record.
 
     Raises:
         Refused: it is not deleted.
     """
     _must_be(current, deleted=True, message="it is in use")
-    return _following(current, {}, "restored", **by)
+    return _following(current, changes or {}, "restored", **by)
 
 
 def _must_be(current: Mapping[str, Any], *, deleted: bool, message: str) -> None:

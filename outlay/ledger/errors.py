@@ -28,7 +28,7 @@ class Taken(Refused):
 class NotFound(LookupError):
     """The workspace has no such transaction, account or other thing, or it had no such version."""
 
-    def __init__(self, entity_id: UUID, version: int | None = None, *, entity: str = "transaction"):
+    def __init__(self, entity_id: UUID | str, version: int | None = None, *, entity: str = "transaction"):
         of = "" if version is None else f", or it has no version {version}"
         super().__init__(f"the workspace has no {entity} {entity_id}{of}")
 

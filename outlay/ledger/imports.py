@@ -24,7 +24,11 @@ from uuid import UUID
 from ingestion.enrich import Enricher
 from ingestion.events import derived_id, owner_of, transaction
 from ingestion.sources.delimited import Bad, DelimitedFile, Record, Refused
+from outlay.db import session
+from outlay.ledger.choosing import OwnEnricher
 from outlay.ledger.commands import Ledger, Progress
+from outlay.ledger.queries import choices
+from outlay.ledger.queries.category_tree import Categories
 from outlay.ledger.workspaces import Account, Workspace, ensure_category
 
 OnRow = Callable[[int], None]
@@ -62,7 +66,8 @@ class Destination:
 
     workspace: Workspace
     account: Account
-    categories: dict[str, tuple[str, str]]
+    categories: dict[str, tuple[str | None, str]]
+    tree: Categories
 
 
 def import_id(path: Path, workspace: str, account: str) -> UUID:
@@ -103,13 +108,20 @@ def survey(file: DelimitedFile, *, refused_to: Path | None = None, on_row: OnRow
 def destination(
     ledger: Ledger, enricher: Enricher, workspace: Workspace, account: Account, names: set[str]
 ) -> Destination:
-    """Each of the file's categories as ours, or as one of the workspace's own, made if missing."""
-    categories = {}
+    """Each of the file's categories as ours, or as one of the workspace's own, made if missing.
+
+    One that the workspace archived or merged is where what was its own goes; where that is none, rows are as those
+    without.
+    """
+    meant = {}
     for name in sorted(names):
         ours = enricher.category_named(name)
         own = None if ours else ensure_category(ledger, workspace, name)
-        categories[name] = (ours or str(own), enricher.categories[ours].kind if ours else "spending")
-    return Destination(workspace, account, categories)
+        meant[name] = (ours or str(own), enricher.categories[ours].kind if ours else "spending")
+    with session("operator", workspace_id=workspace.workspace_id) as connection:
+        tree = choices.categories(connection)
+    categories = {name: (tree.standing(category_id), kind) for name, (category_id, kind) in meant.items()}
+    return Destination(workspace, account, categories, tree)
 
 
 def store(
@@ -147,13 +159,14 @@ def events(file: DelimitedFile, to: Destination, enricher: Enricher, batch: UUID
     actor_id = owner_of(to.workspace.workspace_id)
     owner = f"{to.workspace.workspace_id}\x1f{to.account.account_id}"
     occurrences: Counter[int] = Counter()
+    in_use = OwnEnricher(enricher, to.tree)
     for row in file.rows():
         if isinstance(row, Refused):
             continue
         transaction_id = _transaction_id(owner, row, occurrences)
-        enriched = enricher.enrich(row.merchant, mcc=row.mcc)
-        category = to.categories[row.category] if row.category is not None else None
-        kind_of_category = category[1] if category else _kind_of(enricher, enriched.category_id)
+        found = enricher.enrich(row.merchant, mcc=row.mcc)
+        enriched = in_use.own(found)
+        category_id, kind = to.categories[row.category] if row.category is not None else (None, None)
         yield transaction(
             event_id=derived_id(transaction_id, "recorded"),
             workspace_id=to.workspace.workspace_id,
@@ -162,7 +175,7 @@ def events(file: DelimitedFile, to: Destination, enricher: Enricher, batch: UUID
             occurred_at=_midnight(row.occurred_on),
             recorded_at=recorded_at,
             transaction_id=transaction_id,
-            kind=_kind(row.amount, kind_of_category),
+            kind=_kind(row.amount, kind or _kind_of(enricher, found.category_id)),
             account_id=to.account.account_id,
             occurred_on=row.occurred_on,
             posted_on=row.posted_on,
@@ -170,10 +183,10 @@ def events(file: DelimitedFile, to: Destination, enricher: Enricher, batch: UUID
             currency=row.currency,
             merchant=enriched.merchant,
             description=row.description,
-            category_id=category[0] if category else enriched.category_id,
-            category_source="import" if category else enriched.category_source,
-            category_confidence=None if category else enriched.category_confidence,
-            decided_by=None if category else enriched.decided_by,
+            category_id=category_id or enriched.category_id,
+            category_source="import" if category_id else enriched.category_source,
+            category_confidence=None if category_id else enriched.category_confidence,
+            decided_by=None if category_id else enriched.decided_by,
             mcc=row.mcc,
             note=row.note,
             import_id=batch,

@@ -17,7 +17,7 @@ from ingestion import named
 from ingestion.enrich import Enricher
 from outlay.insights.links import Entry
 from outlay.insights.links.refunds import WITHIN
-from outlay.ledger.amendments import pages
+from outlay.ledger.amendments import as_operator, pages
 
 _NOWHERE = "uncategorised"
 _CHOSEN = ("user", "import")
@@ -50,7 +50,7 @@ def _read(condition: str, workspace_id: UUID, enricher: Enricher, **asked: Any) 
         with connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(query, asked | place).fetchall()
 
-    for page in pages(workspace_id, read):
+    for page in pages(as_operator(workspace_id), read):
         for row in page:
             yield _entry(row, enricher)
 

@@ -37,13 +37,15 @@ class Member:
     version: int
     name: str | None
     email: str | None
+    picture: str | None
+    """Hash of the file in the lake; see `outlay.accounts.pictures`."""
 
 
 def members(connection: psycopg.Connection) -> list[Member]:
     """The members of the session's workspace, by name."""
     with connection.cursor(row_factory=class_row(Member)) as cursor:
         return cursor.execute(
-            "SELECT membership_id, user_id, role, version, name, email FROM live.my_members()"
+            "SELECT membership_id, user_id, role, version, name, email, picture FROM live.my_members()"
         ).fetchall()
 
 

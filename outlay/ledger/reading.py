@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 
@@ -30,8 +30,10 @@ class Reader:
     def __enter__(self) -> Reader:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._close()
+    def __exit__(self, *error: Any) -> None:
+        # Told of the error: a question that Ctrl-C broke off leaves a session in which nothing can be committed.
+        self._connection = None
+        self._open.__exit__(*error)
 
     def ask(self, question: Callable[[psycopg.Connection], T]) -> T:
         """What `question` returns; it is asked again after an outage, so it must only read.

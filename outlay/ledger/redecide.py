@@ -17,9 +17,11 @@ from ingestion.enrich import Enricher
 from ingestion.events import derived_id
 from outlay import money
 from outlay.ledger import amendments
-from outlay.ledger.amendments import by_rule, has_no_next, pages
+from outlay.ledger.amendments import as_operator, by_rule, has_no_next, pages
+from outlay.ledger.choosing import OwnEnricher
 from outlay.ledger.commands import Appended, Ledger, Progress
 from outlay.ledger.drafts import DECIDED, ruled
+from outlay.ledger.queries import choices
 from outlay.ledger.states import current_transactions
 from outlay.ledger.workspaces import Workspace
 
@@ -75,11 +77,13 @@ def apply(
 
 def _changes(workspace: Workspace, enricher: Enricher, found: Preview) -> Iterator[dict[str, Any]]:
     currencies = frozenset(money.currencies())
+    with as_operator(workspace.workspace_id)() as connection:
+        own = OwnEnricher(enricher, choices.categories(connection))
     read = partial(current_transactions, where=_DECIDED_BY_TABLES, also=", recorded_at")
-    for current in (each for page in pages(workspace.workspace_id, read) for each in page):
+    for current in (each for page in pages(as_operator(workspace.workspace_id), read) for each in page):
         recorded_at = current.pop("recorded_at")
         found.looked_at += 1
-        decided = _decided_anew(current, enricher)
+        decided = _decided_anew(current, own)
         if not decided:
             continue
         if has_no_next(current | decided, recorded_at, currencies):
@@ -94,17 +98,20 @@ def _changes(workspace: Workspace, enricher: Enricher, found: Preview) -> Iterat
         yield event
 
 
-def _decided_anew(current: dict[str, Any], enricher: Enricher) -> dict[str, Any]:
+def _decided_anew(current: dict[str, Any], enricher: OwnEnricher) -> dict[str, Any]:
     """The fields that the tables decide another way today, as far as that is theirs to decide."""
-    now = enricher.enrich(current["description"], mcc=current["mcc"])
+    plain_now = enricher.plain(current["description"], mcc=current["mcc"])
+    now = enricher.own(plain_now)
     plain = enricher.plain_name(current["description"])
     if current["import_id"] and current["merchant"] not in (plain, now.merchant):
         return {}  # the file named the merchant in a column of its own, and the tables decided from that
     decided: dict[str, Any] = {}
     if now.known and current["merchant"] == plain:
         decided["merchant"] = now.merchant
-    category = enricher.categories.get(now.category_id or "")
-    if category and category.kind == _KINDS.get(current["kind"], category.kind):
+    category = enricher.categories.get(plain_now.category_id or "")
+    is_archived = now.category_id != plain_now.category_id
+    is_kept = is_archived and current["category_id"] == plain_now.category_id  # what was recorded in it stays
+    if category and now.category_id and not is_kept and category.kind == _KINDS.get(current["kind"], category.kind):
         decided |= {name: getattr(now, name) for name in DECIDED[1:]}
     changed = any(current[name] != decided[name] for name in ("merchant", "category_id") if name in decided)
     return decided if changed else {}

@@ -48,9 +48,9 @@ class _Known:
         self._accounts: set[UUID] = set()
         if "account_id" in fields:
             self._accounts = {each.account_id for each in choices.accounts(connection) if not each.closed}
-        self._tree: Collection[str] = ()
+        self._offered: Collection[str] = ()
         if fields & {"category_id", "lines"}:
-            self._tree = choices.categories(connection)
+            self._offered = frozenset(choices.categories(connection).offered())
         linked = {event[field] for event, field in named if field in LINKS}
         self._kinds = _kinds(connection, linked) if linked else {}
 
@@ -58,8 +58,8 @@ class _Known:
         if "account_id" in fields and event["account_id"] not in self._accounts:
             yield _missing("account_id", "an open account of the workspace", event["account_id"])
         for field, category_id in _categories(event, fields):
-            if category_id is not None and category_id not in self._tree:
-                yield _missing(field, "a category of the workspace", category_id)
+            if category_id is not None and category_id not in self._offered:
+                yield _missing(field, "a category of the workspace in use", category_id)
         for field in fields & LINKS.keys():
             if event[field] is not None:
                 yield from self._link(event, field)

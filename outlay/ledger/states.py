@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
 from typing import Any, LiteralString
@@ -87,19 +88,21 @@ def current_transaction(connection: psycopg.Connection, transaction_id: UUID) ->
     return found[0] if found else None
 
 
-def transaction_at(connection: psycopg.Connection, transaction_id: UUID, version: int) -> dict[str, Any] | None:
-    """The whole state after an accepted version, as of `current_transaction`."""
+def transactions_at(connection: psycopg.Connection, versions: Mapping[UUID, int]) -> dict[UUID, dict[str, Any]]:
+    """By transaction_id the whole state after an accepted version of each, as of `current_transaction`."""
     with connection.cursor(row_factory=dict_row) as cursor:
-        state = cursor.execute(
+        states = cursor.execute(
             f"SELECT {_COLUMNS}, e.lines FROM ("  # noqa: S608
             "SELECT state -> 'lines' AS lines, jsonb_populate_record(NULL::live.transactions, state || "
             "jsonb_build_object('workspace_id', workspace_id, 'external_id', external_id)) AS state FROM live.events "
-            "WHERE workspace_id = live.current_workspace() AND entity_id = %s AND version = %s "
-            "AND entity = 'transaction' AND decision = 'accepted') AS e",
-            (transaction_id, version),
-        ).fetchone()
-    if state is None:
-        return None
+            "INNER JOIN unnest(%s::uuid[], %s::int[]) AS wanted (entity_id, version) USING (entity_id, version) "
+            "WHERE workspace_id = live.current_workspace() AND entity = 'transaction' AND decision = 'accepted') AS e",
+            (list(versions), list(versions.values())),
+        ).fetchall()
+    return {state["transaction_id"]: _as_current(state) for state in states}
+
+
+def _as_current(state: dict[str, Any]) -> dict[str, Any]:
     state["lines"] = [
         {
             "line_id": UUID(line["line_id"]),

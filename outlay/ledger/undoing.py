@@ -12,32 +12,28 @@ from psycopg.rows import dict_row
 
 from ingestion.events import derived_id
 from outlay import money
-from outlay.db import session
 from outlay.ledger import amendments
-from outlay.ledger.amendments import Page, by_rule, has_no_next, pages
-from outlay.ledger.commands import Appended, Ledger, Progress
-from outlay.ledger.drafts import ruled
-from outlay.ledger.states import current_transactions
+from outlay.ledger.amendments import Opened, Page, as_operator, by_rule, has_no_next, pages
+from outlay.ledger.commands import Appended, Ledger, Progress, Refused
+from outlay.ledger.drafts import returned
+from outlay.ledger.states import current_transactions, transactions_at
 from outlay.ledger.workspaces import Workspace
 
 _OF_RUN = """
-    SELECT e.entity_id AS transaction_id, e.event_id, b.state AS before
+    SELECT DISTINCT ON (e.entity_id) e.entity_id AS transaction_id, e.event_id, b.version AS before
     FROM live.events AS e
     INNER JOIN LATERAL (
-        SELECT p.state FROM live.events AS p
+        SELECT p.version FROM live.events AS p
         WHERE p.workspace_id = e.workspace_id AND p.entity_id = e.entity_id AND p.version < e.version
             AND p.entity = 'transaction' AND p.decision = 'accepted'
         ORDER BY p.version DESC LIMIT 1
     ) AS b ON true
     WHERE e.workspace_id = live.current_workspace() AND e.entity_id > %(after)s AND e.correlation_id = %(run)s
-        AND e.entity = 'transaction' AND e.decision = 'accepted' AND e.operation = 'amended' AND e.source = 'rule'
-    ORDER BY e.entity_id LIMIT %(page)s
+        AND length(e.correlation_id) <= 64 AND e.entity = 'transaction' AND e.decision = 'accepted'
+        AND e.operation = 'amended' AND e.source = %(source)s
+    ORDER BY e.entity_id, e.version DESC LIMIT %(page)s
 """
-"""What a run changed, by which event, and the state before. No index has runs: all events of the workspace are read."""
-
-_IDS = ("refund_of", "transfer_pair")
-_FIELDS = (*_IDS, "kind", "category_id", "category_source", "category_confidence", "decided_by")
-"""What `linking` changes."""
+"""What a run changed, by which event that was last, and the version before."""
 
 
 @dataclass
@@ -65,33 +61,48 @@ def undo(
         KafkaUnavailable, AppendStopped, LiveStalled: see `Ledger.append_many`.
     """
     found = Undone()
-    events = (event for workspace in workspaces for event in _given_back(workspace, run, by_run, found))
+    events = (
+        event
+        for workspace_id in (workspace.workspace_id for workspace in workspaces)
+        for event in given_back(as_operator(workspace_id), run, by_run, found, **by_rule(workspace_id))
+    )
     return found, ledger.append_many("transaction", events, on_progress=on_progress)
 
 
-def _given_back(workspace: Workspace, run: UUID, by_run: UUID, found: Undone) -> Iterator[dict[str, Any]]:
+def given_back(opened: Opened, run: UUID, by_run: UUID, found: Undone, **by: Any) -> Iterator[dict[str, Any]]:
+    """The amendments of one workspace; `found` counts them.
+
+    Args:
+        by: who makes them (actor_id, source). What a run by another source changed is left.
+    """
     currencies = frozenset(money.currencies())
-    by = by_rule(workspace.workspace_id) | {"correlation_id": str(by_run)}
 
     def read(connection: psycopg.Connection, **place: Any) -> Page:
         with connection.cursor(row_factory=dict_row) as cursor:
-            return cursor.execute(_OF_RUN, {"run": str(run), **place}).fetchall()
+            return cursor.execute(_OF_RUN, {"run": str(run), "source": by["source"], **place}).fetchall()
 
-    for page in pages(workspace.workspace_id, read):
+    for page in pages(opened, read):
         wanted = {row["transaction_id"]: row for row in page}
-        with session("operator", workspace_id=workspace.workspace_id) as connection:
+        with opened() as connection:
             where, also = "transaction_id = ANY(%(ids)s)", ", event_id, recorded_at"
             states = current_transactions(connection, where, also=also, ids=list(wanted))
+            before = transactions_at(connection, {each: row["before"] for each, row in wanted.items()})
         for state in states:
             event_id, recorded_at = state.pop("event_id"), state.pop("recorded_at")
-            row = wanted[state["transaction_id"]]
-            before = {name: row["before"].get(name) for name in _FIELDS}
-            before |= {name: UUID(before[name]) for name in _IDS if before[name]}
             found.looked_at += 1
-            if event_id != row["event_id"]:
+            if event_id == derived_id(by_run, state["transaction_id"], state["version"] - 1):
+                continue  # this run gave it back before
+            if event_id != wanted[state["transaction_id"]]["event_id"]:
                 found.changed_since += 1
-            elif has_no_next(state | before, recorded_at, currencies):
+                continue
+            of_this = derived_id(by_run, state["transaction_id"], state["version"])
+            earlier = before[state["transaction_id"]]
+            try:
+                event = returned(state, earlier, **by, correlation_id=str(by_run), event_id=of_this)
+            except Refused:
+                continue  # it is as it was
+            if has_no_next({**event, "version": state["version"]}, recorded_at, currencies):
                 found.set_aside += 1
             else:
                 found.would_change += 1
-                yield ruled(state, before, **by, event_id=derived_id(by_run, state["transaction_id"], state["version"]))
+                yield event

@@ -13,6 +13,7 @@ from ingestion.events import derived_id, new_id, owner_of
 from outlay.db import session
 from outlay.ledger.commands import Answer, Ledger, LiveStalled
 from outlay.ledger.entities import restored
+from outlay.ledger.queries import choices
 from outlay.ledger.states import ACCOUNT
 
 _SOURCE = "app"
@@ -125,11 +126,11 @@ def ensure_category(ledger: Ledger, workspace: Workspace, name: str, *, parent_i
     """The id of the workspace's own category of that name, made when there is none. Errors as of `ensure_workspace`."""
     category_id = derived_id(workspace.workspace_id, "category", name)
     with session("operator", workspace_id=workspace.workspace_id) as connection:
-        known = connection.execute(
-            "SELECT 1 FROM live.entities WHERE workspace_id = %s AND entity = 'category' AND entity_id = %s",
-            (workspace.workspace_id, category_id),
-        ).fetchone()
-    if known is None:
+        tree = choices.categories(connection)
+    beside = [each for each in tree.children(parent_id) if tree[each].name == name and not tree.is_archived(each)]
+    if beside:
+        return beside[0]
+    if str(category_id) not in tree:
         state = {"category_id": str(category_id), "name": name, "parent_id": parent_id}
         _create(ledger, workspace.workspace_id, "category", category_id, state)
     return str(category_id)

@@ -5,6 +5,8 @@ import pytest
 from playwright.sync_api import expect
 
 from outlay.builds import Dagster
+from outlay.db import session
+from outlay.ledger.tracing import trace
 from tests.app.conftest import SLOW, add, settle
 
 pytestmark = [pytest.mark.app, pytest.mark.timeout(900)]
@@ -43,3 +45,13 @@ def test_an_expense_typed_into_the_page_is_in_gold_after_a_materialisation_from_
     settle(page)
     figures = page.get_by_test_id("stMetric")
     expect(figures.first).to_contain_text("41.20\u00a0EUR")
+
+    with session("owner") as connection:
+        rows = connection.execute(
+            "SELECT correlation_id FROM live.events WHERE workspace_id = %s AND state ->> 'description' = 'Book shop'",
+            (household.workspace_id,),
+        ).fetchall()
+    [(correlation_id,)] = rows
+    [event] = trace(correlation_id)
+    assert [step.place for step in event.steps] == ["recorded", "log", "live", "bronze", "silver", "gold"]
+    assert [step.at for step in event.steps] == sorted(step.at for step in event.steps)

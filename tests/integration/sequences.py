@@ -52,15 +52,27 @@ def generate(rng: Random, rounds: int) -> Sequence:
     return [[step for _ in range(rng.randint(3, 12)) for step in _happening(told)] for _ in range(rounds)]
 
 
+def regular(rng: Random, rounds: int, *, days_between: int, among_others: bool = False) -> Sequence:
+    """One payment a round, each so many days after the last; where asked, with others at the same merchant."""
+    told = _Told(rng)
+    steps = []
+    for payment in range(rounds):
+        day = _FIRST_DAY + timedelta(days=days_between * payment)
+        paid = [(day, "12.50"), (day + timedelta(days=3), f"{40 + 9 * payment}.00")][: 1 + among_others]
+        own = {"kind": "expense", "lines": [], "currency": "EUR", "merchant": "Streaming"}
+        steps.append([_recorded(told, **own, day=str(day), amount=amount)[0] for day, amount in paid])
+    return steps
+
+
 def _happening(told: _Told) -> list[Step]:
     (happening,) = told.rng.choices(list(_HAPPENINGS), list(_HAPPENINGS.values()))
     return happening(told) or _recorded(told)
 
 
-def _recorded(told: _Told) -> list[Step]:
+def _recorded(told: _Told, **own: Any) -> list[Step]:
     number = len(told.current) + 1
     told.current[number] = told.tell(
-        {"transaction": number, "version": 1, "operation": "recorded", **_fields(told.rng)}
+        {"transaction": number, "version": 1, "operation": "recorded", **_fields(told.rng), **own}
     )
     return [told.current[number]]
 
@@ -74,10 +86,7 @@ def _standing(told: _Told) -> list[Step]:
     for _ in range(rng.randint(3, 6)):
         if rng.random() < 0.1:
             fields["amount"] = f"{Decimal(fields['amount']) * rng.choice((1, 2)):.2f}"
-        number = len(told.current) + 1
-        step = {"transaction": number, "version": 1, "operation": "recorded", **fields, "day": str(day)}
-        told.current[number] = told.tell(step)
-        steps.append(told.current[number])
+        steps += _recorded(told, **{**fields, "day": str(day)})
         day += timedelta(days=between * rng.choice((1, 1, 1, 1, 1, 1, 1, 2)) + rng.choice((-1, 0, 0, 0, 1, 2)))
     return steps
 
@@ -149,7 +158,7 @@ def _category(told: _Told) -> list[Step]:
     """A category of one's own is made or moved in the tree, or a seed's is renamed."""
     number = told.rng.randint(1, 3)
     of = f"own {number}" if number < 3 else "family.pets"
-    parent = told.rng.choice(("food", "family", "own 1", "own 2"))
+    parent = told.rng.choice(("food", "family", "own 1", "own 2", ""))
     state = {"category_id": of, "name": told.rng.choice(("Bees", "Honey")), "parent_id": parent}
     return [_changed(told, "category", number, state)]
 

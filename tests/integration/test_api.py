@@ -109,6 +109,17 @@ def test_a_change_names_the_version_it_is_of_and_the_second_of_two_is_told(house
     assert house.read(transaction_id)["note"] == "mine"
 
 
+def test_a_change_sent_again_is_the_same_and_another_one_under_its_key_is_refused(client, draft):
+    where = f"/expenses/{client.post('/expenses', json=draft).json()['transaction_id']}"
+    keyed = {"If-Match": '"1"', "Idempotency-Key": str(uuid4())}
+    first, again = (client.patch(where, json={"note": "mine"}, headers=keyed) for _ in range(2))
+    assert (first.status_code, first.json()) == (200, again.json())
+    assert client.patch(where, json={"note": "another"}, headers=keyed).status_code == 412
+    assert client.post(f"{where}/void", headers=keyed).status_code == 412
+    assert client.get(where).json()["note"] == "mine"
+    assert len(client.get(f"{where}/history").json()) == 2
+
+
 def test_of_many_changes_of_one_version_exactly_one_wins(house, client, draft):
     transaction_id = house.record(draft)["transaction_id"]
 
@@ -280,3 +291,26 @@ def test_metrics_say_what_each_server_uses_to_whoever_holds_the_key(client, stac
         assert samples["outlay_service_cpu_seconds_total", service] > 0
         assert samples["outlay_service_memory_bytes", service] > 2**20
     assert stack.api_token.get_secret_value() not in scraped
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("OPTIONS", "/expenses", "GET, POST"),
+        ("PUT", "/expenses/0d1f7d5e-6a4b-5b7e-9a51-3f0c5a2e8d44", "GET, PATCH"),
+        ("PATCH", "/expenses/bulk", "POST"),
+        ("DELETE", "/invitations/accept", "POST"),
+        ("HEAD", "/health", "GET"),
+    ],
+)
+def test_another_method_is_told_all_that_the_path_takes(client, method, path, allowed):
+    answer = client.request(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("day", ["0", "1700000000", "2026-3-1", "2026-02-30", ""])
+def test_a_day_is_a_day_and_no_number_of_seconds(client, draft, day):
+    assert client.get("/expenses", params={"from": day}).status_code == 422
+    assert client.post("/expenses", json=draft | {"occurred_on": day}).status_code == 422
+    assert client.post("/expenses", json=draft | {"occurred_on": 0}).status_code == 422

@@ -123,14 +123,3 @@ def test_an_account_that_is_called_otherwise_now_is_not_meant_by_its_old_name(ho
     assert second.account_id != first.account_id
     assert ensure_account(ledger, house.workspace, name="Visa", **given) == second
     assert house.client.get(f"/accounts/{first.account_id}").json()["name"] == "Company card"
-
-
-def test_the_tree_of_categories_has_parents_before_children_and_their_paths(house):
-    tree = house.client.get("/categories").json()
-    seen = {None: ""}
-    for category in tree:
-        above = seen[category["parent_id"]]
-        seen[category["category_id"]] = category["path"]
-        assert category["path"] == (f"{above} › {category['name']}" if above else category["name"])
-    assert len(tree) > 60
-    assert seen["food.groceries"] == "Food and drink › Groceries"

@@ -15,6 +15,7 @@ import pytest
 from outlay.api.filters import AskedPage
 from tests.accounts import Person, forgive_attempts, open_installation
 from tests.api import served
+from tests.pictures import picture
 from tests.support import PROJECT
 
 pytestmark = [pytest.mark.integration, pytest.mark.small]
@@ -40,9 +41,12 @@ def sent(command: str, known: dict[str, str]) -> Any:
     assert words[:2] == ["curl", "-s"]
     given = dict(pairwise(words[2:]))
     headers = dict(value.split(": ", 1) for at, value in pairwise(words) if at == "-H")
-    method = given.get("-X") or ("POST" if "--json" in given else "GET")
+    method = given.get("-X") or ("POST" if {"--json", "-F"} & given.keys() else "GET")
     [address] = [word for word in words if word.startswith("http")]
     body = {"json": json.loads(given["--json"])} if "--json" in given else {}
+    if "-F" in given:
+        field, _, path = given["-F"].partition("=@")
+        body["files"] = {field: (path, picture("PNG"))}
     answer = httpx.request(method, address, headers=headers, **body, timeout=60)
     assert answer.is_success, f"{command}: {answer.text}"
     return answer.json() if answer.headers["content-type"] == "application/json" else answer.text
@@ -72,9 +76,13 @@ def test_the_lines_of_the_page_lead_from_an_address_to_an_expense_changed_and_re
         else:
             path = re.search(r"\$api(/[^ \"]*)", line)[1]
             answers[path] = sent(line, known)
-    assert set(known) == {"api", "token", "workspace", "card", "coffee", "cursor"}
+    assert set(known) == {"api", "token", "workspace", "card", "coffee", "bees", "cursor"}
     [_, exported] = answers["/expenses/export?from=2026-01-01&to=2026-12-31"].splitlines()
     assert "2026-03-14,,expense,posted,false,4.5000,EUR" in exported
+    assert answers["/categories/$bees"]["path"].endswith(" › Beekeeping")
+    assert answers["/categories/food.coffee/uses"]["expenses"] == 1
+    assert answers["/categories/food.coffee/merge"]["expenses"] == 1
+    assert answers["/categories/food.coffee/restore?with_expenses=true"]["expenses"] == 1
     versions = answers["/expenses/$coffee/history"]
     assert [each["operation"] for each in versions] == ["recorded", "amended", "voided", "restored"]
     assert [each["actor"] for each in versions] == [anna.name] * 4

@@ -16,6 +16,7 @@ from outlay.api import place, process, stream
 from outlay.db import session
 from outlay.ledger.workspaces import ensure_account, workspaces_of
 from tests.accounts import PASSWORD, Person, forgive_attempts, make_member, open_installation
+from tests.pictures import picture
 
 pytestmark = [pytest.mark.integration, pytest.mark.small]
 
@@ -56,10 +57,14 @@ ROUTES: dict[str, dict[str, int]] = {
     "DELETE /auth/personal-tokens/{token_id}": ACCOUNT,
     "GET /me": ACCOUNT,
     "PATCH /me": ACCOUNT,
+    "PUT /me/picture": ACCOUNT,
+    "GET /me/picture": ACCOUNT,
+    "DELETE /me/picture": ACCOUNT,
     "GET /workspaces": KNOWN,
     "POST /workspaces": ACCOUNT,
     "PATCH /workspace": OWNED,
     "GET /members": READ,
+    "GET /members/{user_id}/picture": READ,
     "PUT /members/{user_id}/role": OWNED,
     "DELETE /members/{user_id}": OWNED,
     "GET /invitations": OWNED,
@@ -73,6 +78,13 @@ ROUTES: dict[str, dict[str, int]] = {
     "POST /accounts/{account_id}/close": WRITE,
     "POST /accounts/{account_id}/reopen": WRITE,
     "GET /categories": READ,
+    "POST /categories": WRITE,
+    "GET /categories/{category_id}": READ,
+    "GET /categories/{category_id}/uses": READ,
+    "PATCH /categories/{category_id}": WRITE,
+    "POST /categories/{category_id}/archive": WRITE,
+    "POST /categories/{category_id}/merge": WRITE,
+    "POST /categories/{category_id}/restore": WRITE,
     "POST /expenses": WRITE,
     "POST /expenses/bulk": WRITE,
     "GET /expenses": READ,
@@ -84,9 +96,13 @@ ROUTES: dict[str, dict[str, int]] = {
     "POST /expenses/{transaction_id}/void": WRITE,
     "POST /expenses/{transaction_id}/restore": WRITE,
     "GET /expenses/{transaction_id}/history": READ,
+    "POST /expenses/{transaction_id}/attachments": WRITE,
+    "GET /expenses/{transaction_id}/attachments/{attachment_id}": READ,
+    "DELETE /expenses/{transaction_id}/attachments/{attachment_id}": WRITE,
     "GET /totals": READ,
 }
 """What is not said of a caller is allowed."""
+RECEIPT = {"file": ("r.png", picture("PNG"))}
 
 
 @dataclass
@@ -116,6 +132,14 @@ class Town:
             tag = self.clients["owner"].post(f"/expenses/{at}/void", headers={"If-Match": tag}).headers["etag"]
         return at, tag
 
+    def attached(self) -> tuple[str, str, str]:
+        """(id, attachment id, ETag) of an expense that the owner has just recorded, with a receipt."""
+        at, tag = self.recorded()
+        made = self.clients["owner"].post(f"/expenses/{at}/attachments", files=RECEIPT, headers={"If-Match": tag})
+        assert made.status_code == 201, made.text
+        [found] = self.clients["owner"].get(f"/expenses/{at}").json()["attachments"]
+        return at, found["attachment_id"], made.headers["etag"]
+
     def opened(self, *, closed: bool = False) -> tuple[str, str]:
         """(id, ETag) of an account that the owner has just opened."""
         made = self.clients["owner"].post("/accounts", json={"name": "Purse", "type": "cash", "currency": "EUR"})
@@ -125,21 +149,38 @@ class Town:
             tag = self.clients["owner"].post(f"/accounts/{at}/close", headers={"If-Match": tag}).headers["etag"]
         return at, tag
 
+    def named(self, *, archived: bool = False) -> tuple[str, str]:
+        """(id, ETag) of a category that the owner has just made."""
+        made = self.clients["owner"].post("/categories", json={"name": f"Own {uuid4()}"})
+        assert made.status_code == 201, made.text
+        at, tag = made.json()["category_id"], made.headers["etag"]
+        if archived:
+            tag = self.clients["owner"].post(f"/categories/{at}/archive", headers={"If-Match": tag}).headers["etag"]
+        return at, tag
+
     def request(self, name: str, route: str) -> Response:
         """A request that is right in every way but, perhaps, who makes it."""
         client, (method, path) = self.clients[name], route.split(" ")
-        body, headers, given = None, {}, {}
+        body, headers, given, files = None, {}, {}, None
         match route:
             case "POST /expenses":
                 body = self.expense()
             case "POST /accounts":
                 body = {"name": "Purse", "type": "cash", "currency": "EUR"}
+            case "POST /categories":
+                body = {"name": f"Own {uuid4()}"}
             case "POST /expenses/bulk":
                 body = {"expenses": [self.expense(), self.expense()]}
             case "GET /totals":
                 given = {"from": "2026-03", "to": "2026-03"}
             case "PATCH /me":
                 body = {"name": name.title()}
+            case "PUT /me/picture":
+                files = RECEIPT
+            case "GET /me/picture" if name in PEOPLE:
+                assert client.put("/me/picture", files=RECEIPT).status_code == 200
+            case "GET /members/{user_id}/picture":
+                path = path.format(user_id=self.shown())
             case "POST /auth/personal-tokens":
                 body = {"name": "A program"}
             case "POST /workspaces":
@@ -158,15 +199,25 @@ class Town:
                 path = path.format(invitation_id=self.invitation()["invitation_id"])
             case "POST /auth/password":
                 body = {"current_password": PASSWORD, "password": PASSWORD + "!", "keep_other_sessions": True}
-        if "{transaction_id}" in path:
+        if "{attachment_id}" in path:
+            at, attachment_id, headers["If-Match"] = self.attached()
+            path = path.format(transaction_id=at, attachment_id=attachment_id)
+        elif "{transaction_id}" in path:
             at, headers["If-Match"] = self.recorded(void=path.endswith("restore"))
             path, body = path.format(transaction_id=at), {"note": "changed"} if method == "PATCH" else None
+            files = RECEIPT if path.endswith("attachments") else None
         if "{account_id}" in path:
             at, headers["If-Match"] = self.opened(closed=path.endswith("reopen"))
             path, body = path.format(account_id=at), {"name": "Changed"} if method == "PATCH" else None
+        if "{category_id}" in path:
+            at, headers["If-Match"] = self.named(archived=path.endswith("restore"))
+            path = path.format(category_id=at)
+            body = {"name": f"Own {uuid4()}"} if method == "PATCH" else None
+            if path.endswith("merge"):
+                body = {"into": "food"}
         if "{session_id}" in path or "{token_id}" in path:
             path = self._theirs(name, path)
-        return client.request(method, path, json=body, headers=headers, params=given)
+        return client.request(method, path, json=body, headers=headers, params=given, files=files)
 
     def invitation(self) -> dict:
         made = self.clients["owner"].post("/invitations", json={"role": "viewer"})
@@ -178,6 +229,11 @@ class Town:
         user_id = Person(self.people["owner"].api, "Another").user_id
         make_member(self.workspace_id, user_id, "viewer")
         return user_id
+
+    def shown(self) -> UUID:
+        """The owner, who has a picture."""
+        assert self.clients["owner"].put("/me/picture", files=RECEIPT).status_code == 200
+        return self.people["owner"].user_id
 
     def _theirs(self, name: str, path: str) -> str:
         if name not in PEOPLE:
@@ -287,7 +343,7 @@ def policies_that_let_everything_pass() -> Iterator[int]:
                 connection.execute(f"ALTER POLICY own_workspace ON {table} USING ({condition})")
 
 
-def as_member(town: Town, at: str, tag: str) -> dict[str, Callable[[TestClient], Response]]:
+def as_member(town: Town, at: str, receipt: str, tag: str) -> dict[str, Callable[[TestClient], Response]]:
     return {
         "list": lambda client: client.get("/expenses"),
         "read": lambda client: client.get(f"/expenses/{at}"),
@@ -299,6 +355,15 @@ def as_member(town: Town, at: str, tag: str) -> dict[str, Callable[[TestClient],
         "account": lambda client: client.get(f"/accounts/{town.account_id}"),
         "open": lambda client: client.post("/accounts", json={"name": "Purse", "type": "cash", "currency": "EUR"}),
         "close": lambda client: client.post(f"/accounts/{town.account_id}/close", headers={"If-Match": '"1"'}),
+        "categories": lambda client: client.get("/categories"),
+        "uses": lambda client: client.get("/categories/food/uses"),
+        "merge": lambda client: client.post(
+            "/categories/food/merge", json={"into": "leisure"}, headers={"If-Match": '"0"'}
+        ),
+        "receipt": lambda client: client.get(f"/expenses/{at}/attachments/{receipt}"),
+        "picture": lambda client: client.get(f"/members/{town.shown()}/picture"),
+        "attach": lambda client: client.post(f"/expenses/{at}/attachments", files=RECEIPT, headers={"If-Match": tag}),
+        "detach": lambda client: client.delete(f"/expenses/{at}/attachments/{receipt}", headers={"If-Match": tag}),
         "record": lambda client: client.post("/expenses", json=town.expense()),
         "record many": lambda client: client.post("/expenses/bulk", json={"expenses": [town.expense()]}),
         "amend": lambda client: client.patch(f"/expenses/{at}", json={"note": "x"}, headers={"If-Match": tag}),
@@ -308,7 +373,7 @@ def as_member(town: Town, at: str, tag: str) -> dict[str, Callable[[TestClient],
 
 def test_without_row_level_security_the_code_still_refuses(town, api):
     """Second lock alone: a stranger finds nothing, and a member nothing of another workspace."""
-    at, tag = town.recorded()
+    at, receipt, tag = town.attached()
     neighbour = Person(api, "Neighbour")
     [next_door] = workspaces_of(neighbour.user_id)
     card = ensure_account(process.ledger(), next_door, name="Card", currency="EUR", type="card")
@@ -320,9 +385,10 @@ def test_without_row_level_security_the_code_still_refuses(town, api):
         assert count >= 5
         with session("app", workspace_id=town.workspace_id, user_id=neighbour.user_id) as connection:
             assert connection.execute("SELECT count(*) > 1 FROM live.transactions").fetchone() == (True,), "it is off"
-        for what, ask in as_member(town, at, tag).items():
+        for what, ask in as_member(town, at, receipt, tag).items():
             assert ask(town.clients["stranger"]).status_code == 404, what
         assert town.clients["viewer"].post("/expenses", json=town.expense()).status_code == 403
+        assert as_member(town, at, receipt, tag)["attach"](town.clients["viewer"]).status_code == 403
         assert town.clients["owner"].get("/expenses").json() == before
         assert town.clients["owner"].get(f"/expenses/{made.json()['transaction_id']}").status_code == 404
     with session("app", workspace_id=town.workspace_id, user_id=neighbour.user_id) as connection:
@@ -331,22 +397,24 @@ def test_without_row_level_security_the_code_still_refuses(town, api):
 
 def test_without_the_check_in_the_code_row_level_security_still_refuses(town, monkeypatch):
     """First lock alone: the API takes everybody for an owner of every workspace, and the database does not."""
-    at, tag = town.recorded()
+    at, receipt, tag = town.attached()
     everything = place.all_workspaces()
     monkeypatch.setattr(place, "workspaces", lambda _: everything)
-    stranger = {what: ask(town.clients["stranger"]) for what, ask in as_member(town, at, tag).items()}
+    stranger = {what: ask(town.clients["stranger"]) for what, ask in as_member(town, at, receipt, tag).items()}
     assert stranger["list"].json() == {"expenses": [], "next": None}
     assert stranger["changes"].json()["expenses"] == []
     assert stranger["accounts"].json() == []
     assert len(stranger["export"].text.splitlines()) == 1, "the header"
-    assert [stranger[what].status_code for what in ("read", "history", "account")] == [404] * 3
+    assert [stranger[what].status_code for what in ("read", "history", "account", "receipt", "picture")] == [404] * 5
     assert stranger["totals"].json() == []
-    assert [stranger[what].status_code for what in ("record", "record many", "amend", "void", "open", "close")] == [
-        403
-    ] * 6
+    writes = ("record", "record many", "amend", "void", "attach", "detach", "open", "close", "merge")
+    assert {what: stranger[what].status_code for what in writes} == dict.fromkeys(writes, 403)
+    assert stranger["uses"].json()["expenses"] == 0
+    tree = town.clients["owner"].get("/categories").json()
+    assert {(each["version"], each["archived"]) for each in tree} == {(0, False)}
     assert town.clients["viewer"].post("/expenses", json=town.expense()).status_code == 403
     expense = town.clients["owner"].get(f"/expenses/{at}").json()
-    assert (expense["version"], expense["note"], expense["operation"]) == (1, None, "recorded")
+    assert (expense["version"], expense["note"], len(expense["attachments"])) == (2, None, 1)
     assert len(town.clients["owner"].get("/expenses").json()["expenses"]) == 1
 
 

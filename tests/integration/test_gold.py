@@ -142,6 +142,30 @@ def test_builds_of_what_is_new_end_where_a_build_of_everything_does(warehouse):
     assert warehouse.rows("SELECT name, role, is_member FROM gold.dim_user") == [("Ada", "owner", True)]
 
 
+def test_an_archived_category_keeps_its_name_and_what_was_recorded_in_it(warehouse):
+    own, below = uuid4(), uuid4()
+    state = {"category_id": str(own), "name": "Bees", "parent_id": "food"}
+    honey = {"category_id": str(below), "name": "Honey", "parent_id": str(own)}
+    warehouse.publish(entity("category", own, state), entity("category", below, honey), topic="user")
+    bought = purchase(category_id=str(below))
+    warehouse.publish(bought)
+    build()
+    into = state | {"merged_into": "food"}
+    warehouse.publish(entity("category", own, into, version=2, operation="deleted"), topic="user")
+    build()
+    asked = "SELECT path, is_archived FROM gold.dim_category WHERE category_id = ANY(%s) ORDER BY level"
+    found = [("Food and drink › Bees", True), ("Food and drink › Bees › Honey", True)]
+    assert warehouse.rows(asked, [str(own), str(below)]) == found
+    fact = "SELECT category_id FROM gold.fct_transactions WHERE transaction_id = %s"
+    assert warehouse.rows(fact, bought["transaction_id"]) == [(str(below),)]
+    step_by_step = contents(warehouse)
+    build("--full-refresh")
+    assert contents(warehouse) == step_by_step
+    warehouse.publish(entity("category", own, state, version=3, operation="restored"), topic="user")
+    build()
+    assert warehouse.rows(asked, [str(own)]) == [("Food and drink › Bees", False)]
+
+
 def test_no_single_event_spoils_what_all_share_or_stops_the_builds(warehouse):
     """Such as a writer may send who knows no better, and that no rule keeps out of silver."""
     build()

@@ -21,7 +21,7 @@ from ingestion.rates import OLDEST
 from outlay.ledger.layers import layers
 from outlay.ledger.reconciliation import reconcile
 from tests.integration import budgets, recurring
-from tests.integration.sequences import Sequence, Step, events_of, generate
+from tests.integration.sequences import Sequence, Step, events_of, generate, regular
 from tests.integration.warehouse import Warehouse, build, opened
 
 SEQUENCES = int(os.environ.get("OUTLAY_TEST_SEQUENCES", "60"))
@@ -58,6 +58,8 @@ def warehouse(stack, tmp_path) -> Iterator[Warehouse]:
 def test_incremental_builds_end_where_a_build_of_everything_does(warehouse, seed):
     rng = Random(seed)  # noqa: S311 - not secret
     sequences = [*(json.loads(path.read_text()) for path in KEPT), *(generate(rng, ROUNDS) for _ in range(SEQUENCES))]
+    sequences += [regular(rng, ROUNDS, days_between=days) for days in (7, 14, 30)]
+    sequences.append(regular(rng, ROUNDS, days_between=7, among_others=True))
     ids = {UUID(int=rng.getrandbits(128)): sequence for sequence in sequences}
     rates: dict[tuple[str, date], Decimal] = {}
     for round_ in range(ROUNDS):

@@ -221,6 +221,15 @@ def oids(world: World) -> dict[str, int]:
     )
 
 
+def test_a_field_that_a_contract_got_later_is_no_difference(world):
+    held = "SELECT entity_id FROM live.entities WHERE state -> 'account' ? 'institution'"
+    assert (before := world.rows(held))
+    world.do("UPDATE live.entities SET state = state #- '{account,institution}'")  # as if stored before there was one
+    assert world.rows(held) == []
+    assert world.replay().equal
+    assert world.rows(held) == before
+
+
 def test_the_projector_goes_on_with_its_session_and_a_replay_after_a_replay_is_as_good(world):
     def sessions() -> list[tuple]:
         return world.rows(

@@ -16,6 +16,7 @@ from ingestion.sources.delimited import DelimitedFile
 from outlay import money
 from outlay.cli.importing import import_
 from outlay.ledger.imports import Destination, Pace, events, import_id, survey
+from outlay.ledger.queries.category_tree import Categories
 from outlay.ledger.workspaces import Account, Workspace
 from outlay.settings import PROJECT
 from tests.support import shared_data
@@ -40,7 +41,7 @@ def made(path, rows, enricher, name="file.csv", header="date,merchant,amount", *
     path = path / name
     path.write_text("\n".join([header, *rows]) + "\n")
     file = DelimitedFile(path, currency="CAD", currencies=money.currencies())
-    return list(events(file, Destination(HOME, ACCOUNT, categories), enricher, UUID(int=9)))
+    return list(events(file, Destination(HOME, ACCOUNT, categories, Categories(())), enricher, UUID(int=9)))
 
 
 def ids(made_events) -> set[UUID]:

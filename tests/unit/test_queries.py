@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from outlay.ledger import queries
 from outlay.ledger.queries import expenses
-from outlay.ledger.queries.choices import Categories, Category
+from outlay.ledger.queries.category_tree import Categories, Category
 from outlay.ledger.queries.dashboard import Month, months_from, year_to
 from outlay.settings import PROJECT
 
@@ -33,7 +33,7 @@ def tables(query: queries.Query, schema: str) -> set[str]:
 def test_a_query_is_one_select_that_reads_its_own_workspace(query):
     (tree,) = parsed(query)
     assert isinstance(tree, exp.Select)
-    assert query.page in {"expenses", "dashboard", "every"}
+    assert query.page in {"expenses", "dashboard", "categories", "every"}
     assert "live.current_workspace()" in query.sql
 
 
@@ -93,7 +93,37 @@ def test_the_tree_of_categories_is_walked_parents_first_and_ends_at_a_circle():
     assert tree.path("own") == "Food › Eating out › Canteen"
     assert tree.path("gone") == "gone"
     circle = Categories([Category("a", "b", "A"), Category("b", "a", "B")])
-    assert circle.path("a") == "B › A"
+    assert list(circle) == ["a", "b"]
+    assert (circle.path("a"), circle.path("b")) == ("A", "A › B")
+    branch = Categories([Category("x", "a", "X"), Category("a", "b", "A"), Category("b", "a", "B")])
+    assert list(branch) == ["a", "x", "b"], "what hangs below a circle stays there"
+    deep = Categories([Category(str(n), str(n - 1), str(n)) for n in range(5_000)])
+    assert list(deep) == [str(n) for n in range(5_000)]
+    assert len(deep.path("4999").split(" › ")) == 5_000
+
+
+def test_what_belongs_to_a_category_out_of_use_goes_where_it_was_merged_or_above_it():
+    def archived(category_id: str, parent_id: str | None, into: str | None = None) -> Category:
+        return Category(category_id, parent_id, category_id, archived_itself=True, merged_into=into)
+
+    tree = Categories(
+        [
+            Category("food", None, "Food"),
+            archived("food.out", "food"),
+            Category("canteen", "food.out", "Canteen"),
+            archived("cake", "food", "canteen"),
+            archived("top", None),
+            archived("one", None, "other"),
+            archived("other", None, "one"),
+            archived("tea", "food", "gone"),
+        ]
+    )
+    assert tree.offered() == ["food"]
+    stand = {each: tree.standing(each) for each in (*tree, "unknown", None)}
+    assert stand == {
+        **{"food": "food", "food.out": "food", "canteen": "food", "cake": "food", "top": None},
+        **{"one": None, "other": None, "tea": "food", "unknown": "unknown", None: None},
+    }
 
 
 def test_months_are_counted_across_years_and_a_year_has_twelve():

@@ -19,7 +19,8 @@ def live_command(*, host: str, port: int) -> tuple[str, ...]:
 
 def app_command(*, host: str, port: int) -> tuple[str, ...]:
     stop = ("--timeout-graceful-shutdown", "5")  # whoever follows changes never ends by themselves
-    return ("python", "-m", "uvicorn", "streamlit_app.asgi:app", "--host", host, "--port", str(port), *stop)
+    log = ("--no-access-log",)  # the API tells its requests itself
+    return ("python", "-m", "uvicorn", "streamlit_app.asgi:app", "--host", host, "--port", str(port), *stop, *log)
 
 
 def with_this_python(command: tuple[str, ...]) -> tuple[str, ...]:
