@@ -9,9 +9,10 @@ from uuid import UUID
 import streamlit as st
 
 from outlay import money
+from outlay.ledger import clock
 from outlay.ledger.queries import expenses
 from outlay.ledger.queries.choices import Account, Categories
-from streamlit_app import changes, clock, entry, expense_form, live, workspace
+from streamlit_app import changes, entry, expense_form, live, workspace
 from streamlit_app.text import plain
 
 _REQUESTED = "_dialog"

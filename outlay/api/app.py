@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from starlette.responses import HTMLResponse, PlainTextResponse
 
 from outlay.api import (
+    analytics,
     attachments,
     auth,
     categories,
@@ -60,7 +61,7 @@ def create() -> FastAPI:
     api.state.listener = Listener()
     of_people = (auth, me, workspaces, members)
     of_expenses = (recording, history, attachments, export, stream, expenses)  # the last takes any id
-    for part in (*of_people, financial_accounts, categories, *of_expenses, totals):
+    for part in (*of_people, financial_accounts, categories, *of_expenses, totals, analytics):
         api.include_router(part.router)
 
     @api.get("/health", tags=["health"])

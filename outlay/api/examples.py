@@ -15,6 +15,14 @@ _PASSWORD = "four wooden lanterns"  # noqa: S105 - an example
 _CODE = "outlay_code_8Jx0mYqSgV3v2Zb1"
 _HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
+_coffee_spent = {
+    "category_id": "food.coffee",
+    "name": "Coffee and bakery",
+    "path": "Food and drink › Coffee and bakery",
+    "spent": "41.2000",
+    "before": "38.9000",
+    "year_before": "22.5000",
+}
 _new_expense = {
     "account_id": _CARD,
     "occurred_on": "2026-03-14",
@@ -196,6 +204,23 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "member_id": _ANNA,
         "lines": 9,
         "amount": "41.2000",
+    },
+    "DashboardOut": {
+        "month": "2026-03",
+        "currency": "EUR",
+        "built_at": _SPRING,
+        "newer": 2,
+        "includes_newer": True,
+        "day": 14,
+        "spent": "845.9000",
+        "before": {"month": "2026-02", "spent": "1712.4000", "to_day": "803.1500"},
+        "year_before": {"month": "2025-03", "spent": "1598.0500", "to_day": "790.0000"},
+        "trend": [{"month": "2026-02", "spent": "1712.4000"}, {"month": "2026-03", "spent": "845.9000"}],
+        "categories": [_coffee_spent],
+        "merchants": [{"merchant": "Coffee Fellows", "spent": "31.5000", "purchases": 7}],
+        "accounts": [{"account_id": _CARD, "account": "Visa", "member_id": _ANNA, "spent": "845.9000"}],
+        "members": [{"member_id": _ANNA, "member": "Anna", "spent": "845.9000"}],
+        "currencies": [{"currency": "EUR", "purchases": 46, "not_converted": "0.0000", "purchases_not_converted": 0}],
     },
     "Health": {"status": "ok"},
     "Problem": {

@@ -20,6 +20,7 @@ from pydantic import (
     computed_field,
 )
 
+from outlay.api.months import MonthOut
 from outlay.ledger.queries.category_tree import Categories
 from outlay.ledger.queries.expenses import Expense, Kind, Line
 
@@ -235,7 +236,7 @@ class TotalOut(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    month: Annotated[date, PlainSerializer(lambda month: month.isoformat()[:7], return_type=str, when_used="json")]
+    month: MonthOut
     currency: str
     kind: str | None
     category_id: str | None

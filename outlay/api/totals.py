@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BeforeValidator
 
+from outlay.api.months import Month
 from outlay.api.place import CurrentWorkspace
 from outlay.api.schemas import TotalOut
 from outlay.ledger.queries import totals
 from outlay.ledger.queries.expenses import Kind
 
 router = APIRouter(tags=["expenses"])
-
-
-def _month(value: object) -> object:
-    if isinstance(value, str) and not re.fullmatch(r"\d{4}-\d{2}", value):
-        raise ValueError(f"expected a month such as 2026-03, got {value!r}")
-    return f"{value}-01"
-
-
-Month = Annotated[date, BeforeValidator(_month, json_schema_input_type=str)]
 
 
 @router.get("/totals", response_model=list[TotalOut])

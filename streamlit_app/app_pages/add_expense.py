@@ -7,8 +7,9 @@ import streamlit as st
 from ingestion.events import new_id
 from ingestion.rules import LATEST
 from outlay import money
+from outlay.ledger import clock
 from outlay.ledger.queries import choices, expenses
-from streamlit_app import changes, clock, entry, expense_form, expense_list, live, workspace
+from streamlit_app import changes, entry, expense_form, expense_list, live, workspace
 from streamlit_app.text import plain
 
 SHOWN = 8

@@ -7,9 +7,10 @@ from itertools import accumulate
 import streamlit as st
 
 from outlay import money
+from outlay.ledger import clock
 from outlay.ledger.queries import NotBuilt, dashboard
 from outlay.settings import NotConfigured, settings
-from streamlit_app import charts, clock, workspace
+from streamlit_app import charts, workspace
 from streamlit_app.text import month as month_name
 from streamlit_app.text import plain
 
@@ -50,7 +51,7 @@ def as_of_line(drawn: dashboard.AsOf) -> None:
     if not now.newer:
         behind = "nothing is newer"
     else:
-        count = f"{now.newer:,}" + (" or more" if now.newer >= dashboard.NEWER_AT_MOST else "")
+        count = f"{now.newer:,}" + ("" if now.is_all else " or more")
         behind = f"{count} newer {'expense is' if now.newer == 1 else 'expenses are'} in the list and not in here yet"
     st.caption(f":material/schedule: As of {at.day} {at:%B %Y, %H:%M} · {behind}")
 

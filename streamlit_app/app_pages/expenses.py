@@ -7,8 +7,9 @@ import streamlit as st
 
 from ingestion.rules import LATEST
 from outlay import money
+from outlay.ledger import clock
 from outlay.ledger.queries import NotBuilt, choices, expenses, totals
-from streamlit_app import changes, clock, expense_dialogs, expense_list, live, workspace
+from streamlit_app import changes, expense_dialogs, expense_list, live, workspace
 from streamlit_app.expense_filters import Chosen, draw_filters
 from streamlit_app.text import day, month, plain
 

@@ -100,6 +100,7 @@ ROUTES: dict[str, dict[str, int]] = {
     "GET /expenses/{transaction_id}/attachments/{attachment_id}": READ,
     "DELETE /expenses/{transaction_id}/attachments/{attachment_id}": WRITE,
     "GET /totals": READ,
+    "GET /analytics/dashboard": READ,
 }
 """What is not said of a caller is allowed."""
 RECEIPT = {"file": ("r.png", picture("PNG"))}
@@ -288,7 +289,8 @@ def test_a_route_does_for_each_caller_what_it_says(town, route, monkeypatch):
     for name in CALLERS:
         answer = town.request(name, route)
         expected = ROUTES[route].get(name, OK)
-        assert (answer.status_code if answer.is_error else OK) == expected, f"{name}: {answer.text}"
+        is_let_in = not answer.is_error or "nothing was built yet" in answer.text  # who may look learns that
+        assert (OK if is_let_in else answer.status_code) == expected, f"{name}: {answer.text}"
         if answer.is_error:
             assert answer.headers["content-type"] == "application/problem+json"
             assert str(town.account_id) not in answer.text

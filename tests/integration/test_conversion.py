@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from ingestion import events
+from outlay.db import session
 from tests.integration.warehouse import NOW, Warehouse, amended, build, opened, purchase
 
 pytestmark = [pytest.mark.integration, pytest.mark.small]
@@ -105,6 +106,23 @@ def test_each_line_takes_the_rate_of_its_day_and_is_rounded_half_to_even(warehou
     assert {name: found[places[name]] for name in CASES} == {
         name: (amount and Decimal(amount), rate and Decimal(rate), day)
         for name, (_, _, _, _, (amount, rate, day)) in CASES.items()
+    }
+
+
+def test_what_a_page_converts_before_a_build_comes_to_what_the_build_makes_of_it(warehouse):
+    """By the function that the build left behind, as the role that reads for people."""
+    digits = dict(warehouse.rows("SELECT currency, minor_units FROM reference.currencies"))
+    asked = [(*each[:4], digits.get(each[3])) for each in CASES.values()]
+    with session("app") as connection:
+        found = [
+            connection.execute(
+                "SELECT reference.converted(%(amount)s::numeric, %(paid)s, %(bought)s, %(digits)s, %(day)s)",
+                {"day": day, "amount": amount, "paid": paid, "bought": bought, "digits": minor_units},
+            ).fetchone()
+            for day, amount, paid, bought, minor_units in asked
+        ]
+    assert dict(zip(CASES, found, strict=True)) == {
+        name: (amount and Decimal(amount),) for name, (_, _, _, _, (amount, _, _)) in CASES.items()
     }
 
 

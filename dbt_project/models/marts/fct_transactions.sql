@@ -37,7 +37,7 @@ rated as (
         lines.*,
         case
             when is_own_currency then 1
-            when bought.per_eur / paid.per_eur < 1e12 then nullif(round(bought.per_eur / paid.per_eur, 12), 0)
+            else {{ cross_rate('paid.per_eur', 'bought.per_eur') }}
         end as rate,
         case when is_own_currency then occurred_on else least(bought.rate_on, paid.rate_on) end as rate_on
     from lines
@@ -56,7 +56,7 @@ converted as (
         exact.*,
         case
             when is_own_currency then line_amount
-            when abs(converted) < 1e14 - 1 then {{ half_even('converted', 'minor_units') }}
+            else {{ storable('converted', 'minor_units') }}
         end as amount_converted
     from exact
 )

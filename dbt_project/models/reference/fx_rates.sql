@@ -1,6 +1,7 @@
 {{ config(
     topics=['fx_rates'], touched='stg_fx_rates', replace_by=['rate_on'],
     indexes=[{'columns': ['rate_on']}, {'columns': ['batch_id']}],
+    post_hook={'sql': '{{ create_converted() }}', 'transaction': false},
 ) }}
 
 with touched as (

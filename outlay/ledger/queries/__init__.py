@@ -94,7 +94,7 @@ def stream(
 def _built(query: Query) -> Iterator[None]:
     try:
         yield
-    except psycopg.errors.UndefinedTable as error:
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction) as error:
         if "gold." in query.sql:
             raise NotBuilt("nothing was built yet: run `outlay build`") from error
         raise

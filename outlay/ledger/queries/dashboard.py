@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -19,7 +20,9 @@ NEWER_AT_MOST = 10_000
 class AsOf:
     built_at: datetime
     newer: int
-    """Expenses that live has newer than gold, counted up to `NEWER_AT_MOST`."""
+    """Expenses that live has newer than gold."""
+    is_all: bool
+    """There are no more than these: no more than `NEWER_AT_MOST` changes are looked at."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +82,20 @@ def as_of(connection: psycopg.Connection) -> AsOf:
     Raises:
         NotBuilt: gold was never built.
     """
-    found = rows(connection, "dashboard_as_of", at_most=NEWER_AT_MOST)
+    found = newer_than_gold(connection, "fct_daily_spend", named=False)
+    return AsOf(found["built_at"], found["newer"], found["is_all"])
+
+
+def newer_than_gold(connection: psycopg.Connection, model: str, *, named: bool) -> dict[str, Any]:
+    """What ``newer_than_gold.sql`` says of a model of gold.
+
+    Raises:
+        NotBuilt: it was never built.
+    """
+    found = rows(connection, "newer_than_gold", model=model, at_most=NEWER_AT_MOST, named=named)
     if not found:
         raise NotBuilt("nothing was built yet: run `outlay build`")
-    return AsOf(**found[0])
+    return found[0]
 
 
 def months(connection: psycopg.Connection) -> list[Month]:
@@ -107,9 +120,12 @@ def days(connection: psycopg.Connection, month: date) -> list[DaySpend]:
     return [DaySpend(**row) for row in rows(connection, "dashboard_days", **_between(month))]
 
 
-def merchants(connection: psycopg.Connection, month: date, *, size: int = 10) -> list[MerchantSpend]:
-    """The merchants with the largest spending."""
-    return [MerchantSpend(**row) for row in rows(connection, "dashboard_merchants", size=size, **_between(month))]
+def merchants(
+    connection: psycopg.Connection, month: date, *, size: int = 10, names: Sequence[str] = ()
+) -> list[MerchantSpend]:
+    """The merchants with the largest spending, and besides those of `names` that have any."""
+    found = rows(connection, "dashboard_merchants", size=size, names=list(names), **_between(month))
+    return [MerchantSpend(**row) for row in found]
 
 
 def accounts(connection: psycopg.Connection, month: date) -> list[AccountSpend]:
