@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from outlay.api.months import MonthOut
+from outlay.api.months import Month
 from outlay.api.schemas import Currency, StoredAmount
 
 
@@ -16,7 +16,7 @@ class _Figure(BaseModel):
 
 
 class MonthSpent(_Figure):
-    month: MonthOut
+    month: Month
     spent: StoredAmount
 
 
@@ -68,7 +68,7 @@ class CurrencySpent(_Figure):
 class DashboardOut(_Figure):
     """A month's spending: expenses less refunds, in the workspace's currency."""
 
-    month: MonthOut
+    month: Month
     currency: Currency
     built_at: datetime = Field(description="When the warehouse was last built.")
     newer: int = Field(description="Expenses that changed since.")

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from pydantic import (
     AfterValidator,
+    AliasChoices,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -20,7 +21,7 @@ from pydantic import (
     computed_field,
 )
 
-from outlay.api.months import MonthOut
+from outlay.api.months import Month
 from outlay.ledger.queries.category_tree import Categories
 from outlay.ledger.queries.expenses import Expense, Kind, Line
 
@@ -236,7 +237,7 @@ class TotalOut(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    month: MonthOut
+    month: Month
     currency: str
     kind: str | None
     category_id: str | None
@@ -365,7 +366,7 @@ class AnswerOut(BaseModel):
 
     decision: Literal["accepted", "duplicate", "stale", "pending"]
     event_id: UUID
-    transaction_id: UUID = Field(validation_alias="entity_id")
+    transaction_id: UUID = Field(validation_alias=AliasChoices("entity_id", "transaction_id"))
     version: int
     topic: str
     partition: int

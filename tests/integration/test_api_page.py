@@ -93,12 +93,15 @@ def test_the_lines_of_the_page_lead_from_an_address_to_an_expense_changed_and_re
 
 def test_the_python_of_the_page_runs_as_it_stands(town, capsys):
     api, anna = town
-    records, follows = re.findall(r"```python\n(.*?)```", PAGE, re.S)
+    records, typed, follows = re.findall(r"```python\n(.*?)```", PAGE, re.S)
     names: dict[str, Any] = {}
     exec(records.replace("http://127.0.0.1:8501/api", api).replace("anna@example.org", anna.email), names)  # noqa: S102
     told, *listed = capsys.readouterr().out.splitlines()
     assert "'inserted': 2" in told
     assert listed == ["2026-03-15 23.9000 EUR None", "2026-03-14 4.5000 EUR Starbucks"]
+
+    exec(typed.replace("http://127.0.0.1:8501/api", api).replace("anna@example.org", anna.email), {})  # noqa: S102
+    assert capsys.readouterr().out == "19.9000\n"
 
     exec(follows, names)  # noqa: S102
     client, expense = names["api"], names["page"]["expenses"][0]
